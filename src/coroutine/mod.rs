@@ -1,0 +1,140 @@
+//! What runs on a stack of its own: the coroutine layer, below generators and tasks.
+//!
+//! The switch is corosensei's, the stacks are ours ([`stack`]). This file keeps account of *who runs now*:
+//! every coroutine has a [`Context`], and [`current`] is the innermost one of this thread.
+//!
+//! ```text
+//!  task ◄─parent─ generator ◄─parent─ generator          current() points at the last
+//! ```
+//!
+//! - [`enter`] before a resume and [`leave`] after it: the resumer notes where the coroutine stopped (its *leaf*,
+//!   which may be an inner coroutine that suspended through an outer one) and becomes current again.
+//! - [`Context::is_active`] tells whether a coroutine is among those that run now. Suspending one that is not
+//!   would corrupt both stacks, so everything that suspends asks this first.
+//!
+//! Invariant: the chain from [`current`] along `parent` holds live contexts only. A context is set as current by
+//! the coroutine that owns it or by its resumer, and the resumer puts its own back before anything else runs.
+
+mod overflow;
+mod slab;
+mod stack;
+
+use std::cell::Cell;
+use std::ptr;
+
+pub(crate) use corosensei::{Coroutine, CoroutineResult, Yielder};
+pub(crate) use overflow::guard_thread;
+pub use stack::{StackStats, stacks};
+pub(crate) use stack::{DEFAULT_STACK_SIZE, Stack, round_size};
+
+/// What a coroutine is, for those that look at the chain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Generator,
+    Task,
+}
+
+/// The account of one coroutine.
+pub(crate) struct Context {
+    kind: Kind,
+    /// Who resumed it last. Null for a task: the chain of a task ends at the task.
+    parent: Cell<*const Context>,
+    /// What `thread::panicking()` was at the last resume. While it has become true since, nothing suspends: the
+    /// thread's panic count would stay raised for whoever runs next.
+    panicking: Cell<bool>,
+    /// The guard page and the size of the stack, for the report of an overflow.
+    guard: Cell<usize>,
+    stack_size: Cell<usize>,
+    /// A task's id and name, for the same report. The name lies in the task that owns this context.
+    id: u64,
+    name: Option<ptr::NonNull<str>>,
+}
+
+impl Context {
+    /// The context of a generator that starts now, resumed by whoever is current.
+    pub(crate) fn of_generator(guard: usize, stack_size: usize) -> Context {
+        let context = Context::new(Kind::Generator, 0, None);
+        context.set_stack(guard, stack_size);
+        context.parent.set(current());
+        context.panicking.set(std::thread::panicking());
+        context
+    }
+
+    /// The context of a task. The name must live as long as the context.
+    pub(crate) fn of_task(id: u64, name: Option<ptr::NonNull<str>>) -> Context {
+        Context::new(Kind::Task, id, name)
+    }
+
+    fn new(kind: Kind, id: u64, name: Option<ptr::NonNull<str>>) -> Context {
+        Context {
+            kind,
+            parent: Cell::new(ptr::null()),
+            panicking: Cell::new(false),
+            guard: Cell::new(0),
+            stack_size: Cell::new(0),
+            id,
+            name,
+        }
+    }
+
+    pub(crate) fn set_stack(&self, guard: usize, stack_size: usize) {
+        self.guard.set(guard);
+        self.stack_size.set(stack_size);
+    }
+
+    /// Whether the thread began to unwind since this coroutine was resumed.
+    #[inline]
+    pub(crate) fn is_unwinding(&self) -> bool {
+        std::thread::panicking() && !self.panicking.get()
+    }
+
+    /// Whether this coroutine is current, or one of those that wait for the current one to come back.
+    #[inline]
+    pub(crate) fn is_active(&self) -> bool {
+        ptr::eq(current(), self) || chain().any(|context| ptr::eq(context, self))
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
+}
+
+/// The innermost coroutine that runs on this thread, or null.
+#[inline]
+pub(crate) fn current() -> *const Context {
+    CURRENT.get()
+}
+
+/// Makes `context` the innermost one; for a coroutine that starts.
+#[inline]
+pub(crate) fn set_current(context: *const Context) {
+    CURRENT.set(context);
+}
+
+/// Whether the code that asks is in the body of a generator.
+pub(crate) fn in_generator() -> bool {
+    chain().next().is_some_and(|context| context.kind == Kind::Generator)
+}
+
+fn chain() -> impl Iterator<Item = &'static Context> {
+    // SAFETY: the chain holds live contexts only (see the head of this file), and the callers, all in this
+    // folder, let go of them before they return. Their coroutines cannot end meanwhile, since this code runs.
+    std::iter::successors(unsafe { current().as_ref() }, |context| unsafe { context.parent.get().as_ref() })
+}
+
+/// Goes over to the coroutine of `own`, which stopped at `leaf`. Returns what [`leave`] needs.
+#[inline]
+pub(crate) fn enter(own: &Context, leaf: *const Context) -> *const Context {
+    let resumer = CURRENT.replace(leaf);
+    if own.kind == Kind::Generator {
+        own.parent.set(resumer);
+    }
+    own.panicking.set(std::thread::panicking());
+    resumer
+}
+
+/// Comes back from a coroutine. Returns the leaf at which it stopped.
+#[inline]
+pub(crate) fn leave(resumer: *const Context) -> *const Context {
+    CURRENT.replace(resumer)
+}

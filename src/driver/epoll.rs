@@ -1,0 +1,244 @@
+//! The system's side of a driver: one epoll, one eventfd, and the registry that gives events to sources.
+//!
+//! - [`Reactor::attach`], [`Reactor::detach`]: a descriptor comes and goes, from any thread.
+//! - [`Reactor::poll`]: waits once and hands out what is ready.
+//! - [`Notifier::notify`]: ends the wait from any thread.
+//! - [`block_on_fd`]: what plain threads do instead.
+//!
+//! ```text
+//!  epoll event ── token = generation, index ──► registry[index] ── same generation ──► Readiness of a source
+//! ```
+//!
+//! Invariant: a slot's generation changes when its source is detached, so an event that was under way then finds
+//! nobody, whoever has the descriptor's number now. A source is detached before its descriptor is closed.
+
+use std::io;
+use std::mem;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
+use rustix::io::Errno;
+
+use super::source::Readiness;
+use super::{Direction, oneshot::Oneshots};
+
+/// Events taken by one call.
+const EVENTS: usize = 512;
+/// The token of the eventfd.
+const NOTIFY: u64 = u64::MAX;
+/// The token of the table of one-shot waits.
+pub(super) const ONESHOTS: u64 = u64::MAX - 1;
+
+/// What a driver and the sources registered with it share.
+pub(crate) struct Reactor {
+    epoll: OwnedFd,
+    registry: Mutex<Registry>,
+}
+
+/// Names a source within a reactor.
+#[derive(Clone, Copy)]
+pub(crate) struct Token {
+    index: u32,
+    generation: u32,
+}
+
+#[derive(Default)]
+struct Registry {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+struct Slot {
+    generation: u32,
+    source: Option<Arc<Readiness>>,
+}
+
+/// The buffers of [`Reactor::poll`], kept for the next time.
+#[derive(Default)]
+pub(super) struct Events {
+    raw: Vec<epoll::Event>,
+    ready: Vec<(Arc<Readiness>, EventFlags)>,
+}
+
+impl Reactor {
+    pub(super) fn new() -> io::Result<Reactor> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Reactor { epoll, registry: Mutex::default() })
+    }
+
+    /// Registers another epoll, whose readiness stays until its events have been taken.
+    pub(super) fn add_inner(&self, inner: &OwnedFd) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, inner, EventData::new_u64(ONESHOTS), EventFlags::IN)?)
+    }
+
+    /// Registers `fd` for both directions, edge-triggered. What is ready already gives an event as well.
+    pub(super) fn attach(&self, fd: RawFd, source: Arc<Readiness>) -> io::Result<Token> {
+        let token = self.lock().insert(source);
+        let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let added = epoll::add(&self.epoll, borrow(fd)?, EventData::new_u64(token.to_u64()), interest);
+        if let Err(error) = added {
+            drop(self.lock().remove(token));
+            return Err(error.into());
+        }
+        Ok(token)
+    }
+
+    /// Takes a source out, before its descriptor is closed.
+    pub(super) fn detach(&self, fd: RawFd, token: Token) {
+        let source = self.lock().remove(token);
+        if let Ok(fd) = borrow(fd) {
+            let _ = epoll::delete(&self.epoll, fd);
+        }
+        drop(source);
+    }
+
+    /// How many sources are registered.
+    pub(super) fn sources(&self) -> usize {
+        let registry = self.lock();
+        registry.slots.len() - registry.free.len()
+    }
+
+    /// Waits once, at most for `timeout`, and wakes those whose descriptors became ready.
+    pub(super) fn poll(&self, timeout: Option<Duration>, events: &mut Events, oneshots: &Oneshots) -> io::Result<()> {
+        let timeout = timeout.map(to_timespec);
+        events.raw.reserve(EVENTS);
+        match epoll::wait(&self.epoll, spare_capacity(&mut events.raw), timeout.as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let look_at_oneshots = self.collect(events);
+        for (source, flags) in events.ready.drain(..) {
+            source.deliver(flags);
+        }
+        if look_at_oneshots { oneshots.dispatch() } else { Ok(()) }
+    }
+
+    /// Turns events into sources. Returns whether a one-shot wait is over.
+    fn collect(&self, events: &mut Events) -> bool {
+        if events.raw.is_empty() {
+            return false;
+        }
+        let mut look_at_oneshots = false;
+        let registry = self.lock();
+        for event in events.raw.drain(..) {
+            match event.data.u64() {
+                // Edge-triggered: each write is an event of its own, so nobody needs to read the counter.
+                NOTIFY => {}
+                ONESHOTS => look_at_oneshots = true,
+                token => {
+                    let found = registry.find(Token::from_u64(token));
+                    events.ready.extend(found.map(|source| (source.clone(), event.flags)));
+                }
+            }
+        }
+        look_at_oneshots
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Token {
+    fn to_u64(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    fn from_u64(value: u64) -> Token {
+        Token { generation: (value >> 32) as u32, index: value as u32 }
+    }
+}
+
+impl Registry {
+    fn insert(&mut self, source: Arc<Readiness>) -> Token {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, source: None });
+            // The last indices would make the reserved tokens; descriptors run out long before.
+            u32::try_from(self.slots.len() - 1).expect("more descriptors than numbers for them")
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.source = Some(source);
+        Token { index, generation: slot.generation }
+    }
+
+    fn find(&self, token: Token) -> Option<&Arc<Readiness>> {
+        let slot = self.slots.get(token.index as usize)?;
+        if slot.generation == token.generation { slot.source.as_ref() } else { None }
+    }
+
+    fn remove(&mut self, token: Token) -> Option<Arc<Readiness>> {
+        self.find(token)?;
+        let slot = &mut self.slots[token.index as usize];
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(token.index);
+        mem::take(&mut slot.source)
+    }
+}
+
+/// Ends the wait of a driver, from any thread and also after the driver is gone.
+#[derive(Clone)]
+pub(crate) struct Notifier(Arc<OwnedFd>);
+
+impl Notifier {
+    pub(super) fn new(reactor: &Reactor) -> io::Result<Notifier> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(&reactor.epoll, &fd, EventData::new_u64(NOTIFY), EventFlags::IN | EventFlags::ET)?;
+        Ok(Notifier(Arc::new(fd)))
+    }
+
+    /// Makes the wait that is under way, or else the next one, return.
+    pub(crate) fn notify(&self) {
+        if rustix::io::write(&*self.0, &1_u64.to_ne_bytes()) == Err(Errno::AGAIN) {
+            self.empty_and_notify();
+        }
+    }
+
+    /// The counter is full: empty it, so that a write is an event again.
+    #[cold]
+    fn empty_and_notify(&self) {
+        let _ = rustix::io::read(&*self.0, &mut [0; 8]);
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Blocks the thread until `fd` is ready, or the deadline has passed.
+pub(crate) fn block_on_fd(fd: RawFd, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
+    let fd = borrow(fd)?;
+    let flags = match direction {
+        Direction::Read => PollFlags::IN,
+        Direction::Write => PollFlags::OUT,
+    };
+    loop {
+        let left = deadline.map(|deadline| to_timespec(deadline.saturating_duration_since(Instant::now())));
+        let mut fds = [PollFd::new(&fd, flags)];
+        match rustix::event::poll(&mut fds, left.as_ref()) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) if fds[0].revents().contains(PollFlags::NVAL) => return Err(Errno::BADF.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// What rustix asks for.
+///
+/// # Errors
+/// `EBADF` for a number that no descriptor has.
+pub(super) fn borrow<'a>(fd: RawFd) -> io::Result<BorrowedFd<'a>> {
+    if fd < 0 {
+        return Err(Errno::BADF.into());
+    }
+    // SAFETY: the number is not -1. All users hand the result to one of `epoll_ctl` and `poll`, which neither
+    // read, write nor close the file, and answer EBADF if there is none under this number.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+fn to_timespec(duration: Duration) -> Timespec {
+    let tv_sec = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    Timespec { tv_sec, tv_nsec: duration.subsec_nanos().into() }
+}

@@ -1,0 +1,233 @@
+//! What a worker sleeps on: readiness of descriptors, timers, and notifications from other threads.
+//!
+//! - [`Driver::poll`]: the worker's park. [`Notifier::notify`] is the unpark.
+//! - [`Driver::timers`]: the worker pops what is due; [`Alarm`] is a timer that goes with its frame.
+//! - [`Source`]: what a socket waits with. [`wait_fd`], [`Driver::call_when`]: waits for other descriptors.
+//! - [`run_elsewhere`](blocking::run_elsewhere), [`Driver::pool`]: threads for what would block.
+//! - [`enter`], [`with_current`]: the driver of the worker that runs on this thread.
+//!
+//! ```text
+//!  net, io, process ...      Source::wait      wait_fd       Alarm, pause      run_elsewhere
+//!                               │                   │              │               │
+//!  Driver (one a worker)     Reactor ◄──────── Oneshots         Timers           Pool
+//!                            epoll, eventfd    inner epoll      a heap          threads
+//! ```
+//!
+//! Only `epoll.rs`, `source.rs` and `oneshot.rs` know of epoll, and only [`Driver::now`] reads the clock: another
+//! way to wait, or a virtual clock, changes nothing above.
+//!
+//! Invariant: nothing here is locked or borrowed while a waker or a callback runs.
+
+pub(crate) mod blocking;
+mod epoll;
+mod oneshot;
+mod source;
+mod timer;
+mod wait;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::marker::PhantomData;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::blocking::Pool;
+use self::epoll::{Events, Reactor};
+use self::oneshot::{Oneshots, Then};
+use crate::task::Waker;
+
+pub(crate) use self::epoll::Notifier;
+pub(crate) use self::oneshot::WaitKey;
+pub(crate) use self::source::{CountedWait, Seen, Source};
+pub(crate) use self::timer::{Key as TimerKey, Timers};
+pub use self::wait::WouldSuspend;
+pub(crate) use self::wait::{Alarm, pause, refuse_callback, wait_fd, would_suspend};
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// What happens when a timer is due. The worker does it, after it has let go of the timers.
+pub(crate) enum Target {
+    Wake(Waker),
+    Call(Box<dyn FnOnce()>),
+}
+
+impl Target {
+    pub(crate) fn fire(self) {
+        match self {
+            Target::Wake(waker) => waker.wake(),
+            Target::Call(call) => call(),
+        }
+    }
+}
+
+/// One worker's way to wait.
+pub(crate) struct Driver {
+    reactor: Arc<Reactor>,
+    notifier: Notifier,
+    oneshots: Rc<Oneshots>,
+    events: Cell<Events>,
+    /// Timers by nanoseconds since the origin; see [`Driver::ns`].
+    pub(crate) timers: RefCell<Timers<Target>>,
+    clock: Clock,
+    pool: OnceCell<Arc<Pool>>,
+    waits: Rc<Cell<usize>>,
+    external: Rc<Cell<usize>>,
+}
+
+struct Clock {
+    origin: Instant,
+    /// The time, if it is a virtual one.
+    set: Cell<Option<u64>>,
+}
+
+impl Driver {
+    /// A driver of its own epoll.
+    ///
+    /// # Errors
+    /// When the process or the system is out of descriptors.
+    pub(crate) fn new() -> io::Result<Driver> {
+        let reactor = Arc::new(Reactor::new()?);
+        let notifier = Notifier::new(&reactor)?;
+        let waits = Rc::default();
+        Ok(Driver {
+            oneshots: Rc::new(Oneshots::new(Arc::downgrade(&reactor), Rc::clone(&waits))),
+            notifier,
+            reactor,
+            events: Cell::default(),
+            timers: RefCell::new(Timers::new()),
+            clock: Clock { origin: Instant::now(), set: Cell::new(None) },
+            pool: OnceCell::new(),
+            waits,
+            external: Rc::default(),
+        })
+    }
+
+    /// Waits once, at most for `timeout` (`None`: until something comes), and wakes those who waited for what came.
+    /// May return early and for nothing.
+    ///
+    /// # Errors
+    /// What epoll reports; an interrupted wait is none.
+    pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut events = self.events.take();
+        let polled = self.reactor.poll(timeout, &mut events, &self.oneshots);
+        self.events.set(events);
+        polled
+    }
+
+    /// What ends [`poll`](Driver::poll) from other threads.
+    pub(crate) fn notifier(&self) -> Notifier {
+        self.notifier.clone()
+    }
+
+    /// The time, in nanoseconds since this driver was made.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.set.get().unwrap_or_else(|| self.ns(Instant::now()))
+    }
+
+    /// Stops the clock, or sets the stopped clock forward: from now on the time is `now`.
+    pub(crate) fn set_virtual_time(&self, now: u64) {
+        self.clock.set.set(Some(now));
+    }
+
+    /// The instant at `ns` after the origin.
+    pub(crate) fn instant(&self, ns: u64) -> Instant {
+        self.clock.origin + Duration::from_nanos(ns)
+    }
+
+    /// The nanoseconds from the origin to `instant`; 0 for what was before.
+    pub(crate) fn ns(&self, instant: Instant) -> u64 {
+        u64::try_from(instant.saturating_duration_since(self.clock.origin).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// How many waits for readiness there are now; while there are none, nothing can come from the descriptors.
+    #[inline]
+    pub(crate) fn io_waiters(&self) -> usize {
+        self.waits.get()
+    }
+
+    /// How many tasks wait for something outside of the program: readiness or another thread's work.
+    pub(crate) fn external_waiters(&self) -> usize {
+        self.waits.get() + self.external.get()
+    }
+
+    /// How many sockets are registered.
+    pub(crate) fn sources(&self) -> usize {
+        self.reactor.sources()
+    }
+
+    /// The threads for what would block; made at the first use.
+    pub(crate) fn pool(&self) -> &Pool {
+        self.pool.get_or_init(|| Arc::new(Pool::new(blocking::MAX_THREADS)))
+    }
+
+    /// The same, to be held across a wait.
+    pub(crate) fn pool_handle(&self) -> Arc<Pool> {
+        self.pool.get_or_init(|| Arc::new(Pool::new(blocking::MAX_THREADS))).clone()
+    }
+
+    /// Has several drivers share a pool. Without effect after the first use of the pool.
+    pub(crate) fn set_pool(&self, pool: Arc<Pool>) {
+        let _ = self.pool.set(pool);
+    }
+
+    /// Counts a wait for another thread's work, as long as the result lives.
+    pub(crate) fn external(&self) -> CountedWait {
+        CountedWait::new(&self.external)
+    }
+
+    fn count_wait(&self) -> CountedWait {
+        CountedWait::new(&self.waits)
+    }
+
+    /// Has `then` called once, when `fd` is ready or turns out to be bad: from [`poll`](Driver::poll), or at once
+    /// if that is known already; then there is no key.
+    pub(crate) fn call_when(&self, fd: i32, direction: Direction, then: Then) -> Option<WaitKey> {
+        self.oneshots.add(fd, direction, then)
+    }
+
+    /// Takes back a [`call_when`](Driver::call_when); its callback is dropped. Whether it came in time.
+    pub(crate) fn cancel_call(&self, key: WaitKey) -> bool {
+        self.oneshots.cancel(key).is_some()
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Driver> = const { Cell::new(ptr::null()) };
+}
+
+/// Makes `driver` the one of this thread until the result is dropped, which must not be skipped.
+pub(crate) fn enter(driver: &Driver) -> Entered<'_> {
+    Entered { before: CURRENT.replace(driver), driver: PhantomData }
+}
+
+/// See [`enter`].
+pub(crate) struct Entered<'a> {
+    before: *const Driver,
+    driver: PhantomData<&'a Driver>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        CURRENT.set(self.before);
+    }
+}
+
+/// Calls `f` with the driver of the worker that runs on this thread, which `f` must not suspend in.
+pub(crate) fn with_current<T>(f: impl FnOnce(Option<&Driver>) -> T) -> T {
+    // SAFETY: the pointer is null or comes from `enter`, whose result borrows the driver and, when that borrow
+    // ends, puts the pointer of before back. The worker holds that result as long as its tasks run.
+    f(unsafe { CURRENT.get().as_ref() })
+}
+
+/// The time, by the clock of the current driver if there is one.
+pub(crate) fn now() -> Instant {
+    with_current(|driver| driver.map_or_else(Instant::now, |driver| driver.instant(driver.now())))
+}

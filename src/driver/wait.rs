@@ -1,0 +1,145 @@
+//! Waits that are more than one source's: for a time, and for a descriptor that is not ours.
+//!
+//! - [`Alarm`]: a timer that goes with the frame that set it.
+//! - [`pause`]: waits for a time. [`wait_fd`]: waits for any descriptor.
+//! - [`WouldSuspend`], [`refuse_callback`]: the answers to those who cannot wait.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::epoll::block_on_fd;
+use super::oneshot::Oneshots;
+use super::{Direction, Target, TimerKey, WaitKey, now, with_current};
+use crate::task::{self, Mode, WaitQueue, Waker};
+
+/// A timer of the current driver that is cancelled when this is dropped.
+pub(crate) struct Alarm(Option<TimerKey>);
+
+impl Alarm {
+    /// Without a driver there is no timer either.
+    pub(crate) fn set(deadline: Instant, target: Target) -> Alarm {
+        Alarm(with_current(|driver| {
+            driver.map(|driver| driver.timers.borrow_mut().add(driver.ns(deadline), target))
+        }))
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        let Some(key) = self.0 else { return };
+        let target = with_current(|driver| driver.and_then(|driver| driver.timers.borrow_mut().cancel(key)));
+        drop(target);
+    }
+}
+
+/// Waits for `pause`; a cancellation point.
+///
+/// # Errors
+/// [`WouldSuspend`] while the task unwinds.
+pub(crate) fn pause(pause: Duration) -> io::Result<()> {
+    match task::mode() {
+        Mode::Task => Ok(pause_task(pause)),
+        Mode::Thread => Ok(std::thread::sleep(pause)),
+        Mode::Callback => refuse_callback(),
+        Mode::Unwinding => Err(would_suspend()),
+    }
+}
+
+fn pause_task(pause: Duration) {
+    let over = now() + pause;
+    let _alarm = Alarm::set(over, Target::Wake(Waker::current()));
+    while now() < over {
+        task::checkpoint();
+        task::park();
+    }
+}
+
+/// Waits until `fd`, which may be any, is ready.
+///
+/// # Errors
+/// `EBADF` if there is no such descriptor, and [`WouldSuspend`] while the task unwinds.
+pub(crate) fn wait_fd(fd: i32, direction: Direction) -> io::Result<()> {
+    match task::mode() {
+        Mode::Task => wait_fd_in_task(fd, direction),
+        Mode::Thread => block_on_fd(fd, direction, None),
+        Mode::Callback => refuse_callback(),
+        Mode::Unwinding => Err(would_suspend()),
+    }
+}
+
+fn wait_fd_in_task(fd: i32, direction: Direction) -> io::Result<()> {
+    let wait = Rc::new(Wait { queue: WaitQueue::new(), result: RefCell::new(None) });
+    let theirs = wait.clone();
+    let then = Box::new(move |result| {
+        *theirs.result.borrow_mut() = Some(result);
+        theirs.queue.wake_all_with(|_waiters| ());
+    });
+    let oneshots = with_current(|driver| driver.map(|driver| driver.oneshots.clone())).ok_or_else(no_driver)?;
+    let key = oneshots.add(fd, direction, then);
+    let _registered = Registered { oneshots, key };
+    loop {
+        wait.queue.wait(|| wait.result.borrow().is_some());
+        if let Some(result) = wait.result.borrow_mut().take() {
+            return result;
+        }
+    }
+}
+
+struct Wait {
+    queue: WaitQueue,
+    result: RefCell<Option<io::Result<()>>>,
+}
+
+/// Takes the wait back when a cancellation unwinds from it.
+struct Registered {
+    oneshots: Rc<Oneshots>,
+    key: Option<WaitKey>,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let then = self.key.and_then(|key| self.oneshots.cancel(key));
+        drop(then);
+    }
+}
+
+/// A callback runs on the worker's own stack: there is nothing to suspend.
+#[cold]
+pub(crate) fn refuse_callback() -> ! {
+    panic!("a callback of the event loop cannot wait: spawn a task for that")
+}
+
+#[cold]
+pub(super) fn no_driver() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this scheduler has no driver for I/O")
+}
+
+/// The error inside an [`io::Error`] of I/O that would have to wait while its task unwinds.
+///
+/// Nothing suspends while a thread is unwinding: a destructor that runs then may still do I/O that is ready at once,
+/// and gets this instead of a wait.
+///
+/// # Examples
+/// ```
+/// let error = std::io::Error::other(corro::WouldSuspend);
+/// assert!(error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>()));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WouldSuspend;
+
+impl fmt::Display for WouldSuspend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the operation would have to wait, and a task that is unwinding cannot")
+    }
+}
+
+impl Error for WouldSuspend {}
+
+#[cold]
+pub(crate) fn would_suspend() -> io::Error {
+    io::Error::other(WouldSuspend)
+}

@@ -1,0 +1,45 @@
+//! Sockets that block the task, not the thread.
+//!
+//! The types and their methods are those of [`std::net`]: a program moves over by changing its `use` line.
+//!
+//! - In a task an operation that is not ready parks the task. On a plain thread it blocks the thread.
+//! - Every operation is a cancellation point, also when it could complete at once. A cancelled operation has moved
+//!   no byte.
+//! - Two tasks may use a stream at once, one to read and one to write; of several readers each byte reaches one.
+//! - A timeout set by `set_read_timeout` or `set_write_timeout` gives an error of the kind
+//!   [`TimedOut`](std::io::ErrorKind::TimedOut). (On Linux `std` gives `WouldBlock` there, which never leaves this
+//!   module.) It belongs to the value it was set on.
+//! - While its task unwinds, an operation that would have to wait gives an error of the kind `Other` around
+//!   [`WouldSuspend`](crate::WouldSuspend).
+//! - Names are resolved on another thread.
+//!
+//! # Examples
+//! ```
+//! use corro::net::{TcpListener, TcpStream};
+//! use std::io::{Read, Write};
+//! use std::net::Ipv4Addr;
+//!
+//! let answer = corro::run(|| {
+//!     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+//!     let address = listener.local_addr()?;
+//!     corro::spawn(move || {
+//!         let (mut stream, _peer) = listener.accept()?;
+//!         stream.write_all(b"hello")
+//!     });
+//!     let mut answer = String::new();
+//!     TcpStream::connect(address)?.read_to_string(&mut answer)?;
+//!     std::io::Result::Ok(answer)
+//! })?;
+//! assert_eq!(answer, "hello");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod connect;
+mod listener;
+mod resolve;
+mod socket;
+mod tcp;
+
+pub use listener::{Incoming, TcpListener};
+pub use std::net::Shutdown;
+pub use tcp::TcpStream;
