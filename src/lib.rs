@@ -1,10 +1,55 @@
-//! Stackful coroutines: generators, and tasks that block in plain functions.
+//! Stackful coroutines: generators, and tasks that block in plain functions. No `async`, no coloured functions.
+//!
+//! # A tour
+//! - [`Generator`] is Python's generator with a real stack: `send`, `throw`, `close`, `yield_from`, and yields from
+//!   any depth of ordinary calls. See [`generator`].
+//! - [`run`] and [`EventLoop`] run *tasks* on one thread, round-robin. A task is a plain closure; where it waits
+//!   ([`sleep`], [`net`], [`io`], [`JoinHandle::join`](task::JoinHandle::join)) the others have their turn.
+//! - [`unblock`] takes what would block the thread elsewhere.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! fn say_after(delay: u64, what: &'static str) -> &'static str {
+//!     corro::sleep(Duration::from_millis(delay));
+//!     what
+//! }
+//!
+//! corro::run(|| {
+//!     let hello = corro::spawn(|| say_after(2, "hello"));
+//!     let world = corro::spawn(|| say_after(1, "world"));
+//!     assert_eq!(hello.join().unwrap(), "hello");
+//!     assert_eq!(world.join().unwrap(), "world");
+//! });
+//! ```
+//!
+//! # What is promised
+//! Safe code that uses this crate alone cannot cause undefined behaviour. A task that has started stays on its
+//! thread, so an `Rc`, a guard or a borrow of a thread-local may live across a wait.
+//!
+//! # Known limit
+//! A crate that keeps *stack-disciplined* state in thread-locals (`scoped-tls` and the like: set, run a closure,
+//! restore) misbehaves when two coroutines of one thread interleave inside it. This is so with every stackful
+//! library. A `std::sync::MutexGuard` held across a wait blocks whoever else wants the lock, also on this thread.
 
 #[cfg(panic = "abort")]
 compile_error!("corro unwinds coroutines to run their destructors: build with panic = \"unwind\"");
 
+mod blocking;
 mod coroutine;
+mod driver;
+pub mod event_loop;
 pub mod generator;
+pub mod io;
+pub mod net;
+pub mod task;
+mod time;
+mod worker;
 
+pub use blocking::unblock;
 pub use coroutine::{StackStats, stacks};
+pub use event_loop::{EventLoop, run};
 pub use generator::{Co, CoroutineState, Generator};
+pub use io::WouldSuspend;
+pub use task::{JoinHandle, spawn, spawn_local};
+pub use time::{checkpoint, sleep, sleep_until, yield_now};

@@ -25,7 +25,7 @@ use std::ptr;
 pub(crate) use corosensei::{Coroutine, CoroutineResult, Yielder};
 pub(crate) use overflow::guard_thread;
 pub use stack::{StackStats, stacks};
-pub(crate) use stack::{DEFAULT_STACK_SIZE, Stack, round_size};
+pub(crate) use stack::{DEFAULT_STACK_SIZE, Stack, probe, round_size};
 
 /// What a coroutine is, for those that look at the chain.
 #[derive(Clone, Copy, PartialEq, Eq)]

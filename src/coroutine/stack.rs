@@ -76,6 +76,14 @@ impl Stack {
     }
 }
 
+/// Whether a stack of `bytes` is to be had now: takes one and gives it back.
+///
+/// # Errors
+/// As [`Stack::acquire`].
+pub(crate) fn probe(bytes: usize) -> io::Result<()> {
+    Stack::acquire(bytes).map(drop)
+}
+
 impl Drop for Stack {
     fn drop(&mut self) {
         let (top, bytes) = (self.top.get(), self.bytes);

@@ -254,3 +254,85 @@ impl<T> Drop for Unfinished<'_, T> {
         drop(unused);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn execute(pool: &Pool, job: impl FnOnce() + Send + 'static) {
+        assert!(pool.execute(Box::new(job)).is_ok());
+    }
+
+    fn threads(pool: &Pool) -> usize {
+        pool.shared.lock().threads.len()
+    }
+
+    #[test]
+    fn dropping_the_pool_runs_the_queue_and_joins() {
+        let done = Arc::new(AtomicUsize::new(0));
+        let pool = Pool::new(2);
+        for _ in 0..100 {
+            let done = done.clone();
+            execute(&pool, move || {
+                thread::yield_now();
+                done.fetch_add(1, SeqCst);
+            });
+        }
+        assert!(threads(&pool) <= 2);
+        drop(pool);
+        assert_eq!(done.load(SeqCst), 100);
+        assert_eq!(Arc::strong_count(&done), 1);
+    }
+
+    #[test]
+    fn as_many_jobs_run_at_once_as_threads_are_allowed() {
+        let pool = Pool::new(8);
+        let barrier = Arc::new(Barrier::new(9));
+        for _ in 0..8 {
+            let barrier = barrier.clone();
+            execute(&pool, move || drop(barrier.wait()));
+        }
+        barrier.wait();
+    }
+
+    #[test]
+    fn a_panic_ends_the_job_and_not_the_thread() {
+        /// As a payload it panics again where it is dropped.
+        struct Twice;
+        impl Drop for Twice {
+            fn drop(&mut self) {
+                resume_unwind(Box::new("again"));
+            }
+        }
+        let pool = Pool::new(1);
+        let (names, got) = channel();
+        execute(&pool, || resume_unwind(Box::new("once")));
+        execute(&pool, || resume_unwind(Box::new(Twice)));
+        execute(&pool, move || {
+            names.send((thread::current().id(), thread::current().name().map(str::to_owned))).unwrap()
+        });
+        let (id, name) = got.recv().unwrap();
+        assert_eq!(name.as_deref(), Some("corro-blocking"));
+        assert!(pool.shared.lock().threads.contains_key(&id), "the first thread still runs");
+    }
+
+    #[test]
+    fn idle_threads_leave_and_new_ones_come() {
+        let pool = Pool::with_idle_time(4, Duration::from_millis(1));
+        for _ in 0..3 {
+            let (sender, done) = channel();
+            for _ in 0..4 {
+                let sender = sender.clone();
+                execute(&pool, move || sender.send(()).unwrap());
+            }
+            (0..4).for_each(|_| done.recv().unwrap());
+            while threads(&pool) > 0 {
+                thread::yield_now();
+            }
+        }
+    }
+}

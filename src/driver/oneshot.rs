@@ -180,10 +180,10 @@ impl Oneshots {
         }
     }
 
-    fn arm(&self, fd: RawFd, wanted: EventFlags, generation: u32, new: bool) -> io::Result<()> {
+    fn arm(&self, number: RawFd, wanted: EventFlags, generation: u32, new: bool) -> io::Result<()> {
         let inner = self.inner()?;
-        let (fd, flags) = (borrow(fd)?, wanted | EventFlags::ONESHOT);
-        let data = EventData::new_u64(to_token(generation, std::os::fd::AsRawFd::as_raw_fd(&fd)));
+        let (fd, flags) = (borrow(number)?, wanted | EventFlags::ONESHOT);
+        let data = EventData::new_u64(to_token(generation, number));
         if new {
             match epoll::add(inner, fd, data, flags) {
                 // An armed one whose entry is gone.
@@ -223,4 +223,104 @@ fn to_token(generation: u32, fd: RawFd) -> u64 {
 
 fn from_token(token: u64) -> (u32, RawFd) {
     ((token >> 32) as u32, token as u32 as RawFd)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, PipeWriter, Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::super::Driver;
+    use super::*;
+
+    type Log = Rc<RefCell<Vec<(&'static str, Option<i32>)>>>;
+
+    fn when(driver: &Driver, fd: RawFd, direction: Direction, name: &'static str, log: &Log) -> Option<WaitKey> {
+        let log = log.clone();
+        let then = move |result: io::Result<()>| {
+            log.borrow_mut().push((name, result.err().map(|error| error.raw_os_error().unwrap())));
+        };
+        driver.call_when(fd, direction, Box::new(then))
+    }
+
+    fn poll(driver: &Driver) {
+        driver.poll(Some(Duration::ZERO)).unwrap();
+    }
+
+    fn setup() -> (Driver, Log, PipeReader, PipeWriter) {
+        let (reader, writer) = io::pipe().unwrap();
+        (Driver::new().unwrap(), Log::default(), reader, writer)
+    }
+
+    #[test]
+    fn calls_once_and_for_its_direction() {
+        let (driver, log) = (Driver::new().unwrap(), Log::default());
+        let (mut a, mut b) = UnixStream::pair().unwrap();
+        when(&driver, b.as_raw_fd(), Direction::Read, "read", &log).unwrap();
+        when(&driver, b.as_raw_fd(), Direction::Write, "write", &log).unwrap();
+        poll(&driver);
+        assert_eq!((log.take(), driver.io_waiters()), (vec![("write", None)], 1));
+        a.write_all(b"!").unwrap();
+        poll(&driver);
+        poll(&driver);
+        assert_eq!((log.take(), driver.io_waiters()), (vec![("read", None)], 0));
+        b.read_exact(&mut [0]).unwrap();
+        a.write_all(b"!").unwrap();
+        poll(&driver);
+        assert!(log.take().is_empty());
+    }
+
+    #[test]
+    fn a_cancelled_one_is_not_called() {
+        let (driver, log, reader, mut writer) = setup();
+        let first = when(&driver, reader.as_raw_fd(), Direction::Read, "first", &log).unwrap();
+        when(&driver, reader.as_raw_fd(), Direction::Read, "second", &log).unwrap();
+        writer.write_all(b"!").unwrap();
+        assert!(driver.cancel_call(first) && !driver.cancel_call(first));
+        poll(&driver);
+        assert_eq!((log.take(), driver.io_waiters()), (vec![("second", None)], 0));
+    }
+
+    #[test]
+    fn what_cannot_be_polled_is_answered_at_once() {
+        let (driver, log) = (Driver::new().unwrap(), Log::default());
+        let closed = RawFd::MAX;
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        assert!(when(&driver, closed, Direction::Read, "closed", &log).is_none());
+        assert!(when(&driver, -1, Direction::Read, "none", &log).is_none());
+        assert!(when(&driver, file.as_raw_fd(), Direction::Read, "file", &log).is_none());
+        let bad = Some(libc::EBADF);
+        assert_eq!((log.take(), driver.io_waiters()), (vec![("closed", bad), ("none", bad), ("file", None)], 0));
+    }
+
+    /// `dup2` puts another file under the number, as closing and opening would.
+    #[test]
+    fn a_reused_number_gives_nothing_to_who_waited_before() {
+        let (driver, log, reader, _writer) = setup();
+        let (other, mut other_writer) = io::pipe().unwrap();
+        let mut reader = OwnedFd::from(reader);
+        when(&driver, reader.as_raw_fd(), Direction::Read, "before", &log).unwrap();
+        rustix::io::dup2(&other, &mut reader).unwrap();
+        other_writer.write_all(b"!").unwrap();
+        poll(&driver);
+        assert!(log.take().is_empty());
+        when(&driver, reader.as_raw_fd(), Direction::Read, "after", &log).unwrap();
+        poll(&driver);
+        assert_eq!((log.take(), driver.io_waiters()), (vec![("before", Some(libc::EBADF)), ("after", None)], 0));
+    }
+
+    #[test]
+    fn a_notification_ends_the_wait_each_time() {
+        let driver = Driver::new().unwrap();
+        for _ in 0..3 {
+            let notifier = driver.notifier();
+            let other = std::thread::spawn(move || notifier.notify());
+            driver.poll(None).unwrap();
+            other.join().unwrap();
+        }
+        driver.notifier().notify();
+        driver.poll(None).unwrap();
+    }
 }

@@ -24,8 +24,8 @@ use rustix::event::epoll::EventFlags;
 
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
-use super::{Alarm, Direction, Driver, Target, refuse_callback, with_current, would_suspend};
-use crate::task::{self, Mode, WaitQueue};
+use super::{Alarm, Direction, Driver, Target, now, refuse_callback, with_current, would_suspend};
+use crate::task::{self, Mode, WaitQueue, Waker};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -70,15 +70,16 @@ impl Source {
 
     fn wait_in_task(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
         let _counted = with_current(|driver| self.register(driver.ok_or_else(no_driver)?))?;
-        let _alarm = deadline.map(|deadline| self.set_alarm(direction, deadline));
         let side = self.readiness.side(direction);
-        side.queue.wait(|| side.seen() != seen);
+        let came = || side.seen() != seen;
+        match deadline {
+            None => side.queue.wait(came),
+            Some(deadline) => {
+                let _alarm = Alarm::set(deadline, Target::Wake(Waker::current()));
+                side.queue.wait_until(came, || now() >= deadline);
+            }
+        }
         Ok(())
-    }
-
-    fn set_alarm(&self, direction: Direction, deadline: Instant) -> Alarm {
-        let readiness = self.readiness.clone();
-        Alarm::set(deadline, Target::Call(Box::new(move || readiness.side(direction).wake())))
     }
 
     /// Makes `driver` one of those that wake the waiters.

@@ -22,9 +22,7 @@ pub(crate) struct Alarm(Option<TimerKey>);
 impl Alarm {
     /// Without a driver there is no timer either.
     pub(crate) fn set(deadline: Instant, target: Target) -> Alarm {
-        Alarm(with_current(|driver| {
-            driver.map(|driver| driver.timers.borrow_mut().add(driver.ns(deadline), target))
-        }))
+        Alarm(with_current(|driver| driver.map(|driver| driver.timers.borrow_mut().add(driver.ns(deadline), target))))
     }
 }
 

@@ -56,7 +56,7 @@ impl TcpListener {
     /// ```
     pub fn bind<A: ToSocketAddrs + Send>(address: A) -> io::Result<TcpListener> {
         begin();
-        TcpListener::from_std(first_of(address, net::TcpListener::bind)?)
+        TcpListener::from_std(first_of(address, |address| net::TcpListener::bind(address))?)
     }
 
     /// Waits for a connection and takes it.

@@ -1,0 +1,59 @@
+//! The log of a style, read back: what was done when.
+
+use std::{fs, io, path::Path, time::Duration};
+
+use crate::log::Step;
+
+pub struct Timeline {
+    pub spans: Vec<Span>,
+}
+
+/// A line of the log.
+pub struct Span {
+    pub from: Duration,
+    pub to: Duration,
+    pub step: Step,
+    /// None: the log writer's own work.
+    pub page: Option<usize>,
+    pub note: String,
+}
+
+impl Timeline {
+    pub fn read(path: &Path) -> io::Result<Timeline> {
+        let text = fs::read_to_string(path)?;
+        let spans = text.lines().map(|line| Span::parse(line).ok_or_else(|| unreadable(line)));
+        Ok(Timeline { spans: spans.collect::<io::Result<_>>()? })
+    }
+
+    /// The end of the last `step`.
+    pub fn last(&self, step: Step) -> Option<Duration> {
+        self.spans.iter().filter(|span| span.step == step).map(|span| span.to).max()
+    }
+
+    /// The first of `pages` pages whose end the log does not tell.
+    pub fn page_without_end(&self, pages: usize) -> Option<usize> {
+        let mut has_end = vec![false; pages];
+        for span in &self.spans {
+            if let (Some(page), Step::Done | Step::Failed) = (span.page, span.step) {
+                has_end[page] = true;
+            }
+        }
+        has_end.iter().position(|has| !has)
+    }
+}
+
+impl Span {
+    fn parse(line: &str) -> Option<Span> {
+        let mut fields = line.splitn(6, '\t');
+        let mut micros = || fields.next()?.parse().ok().map(Duration::from_micros);
+        let (from, to) = (micros()?, micros()?);
+        let step = Step::named(fields.next()?)?;
+        let page = fields.next()?.parse().ok();
+        let note = fields.nth(1)?.to_owned();
+        Some(Span { from, to, step, page, note })
+    }
+}
+
+fn unreadable(line: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the line {line:?} of the log"))
+}

@@ -1,0 +1,297 @@
+//! Where a task lives: the part of a worker that tasks and wakers see.
+//!
+//! - [`Local`]: the ready ring and the list of live tasks; plain memory, the worker's thread only.
+//! - [`Home`]: the inbox that other threads put woken tasks into, and the bell that ends the worker's sleep.
+//!
+//! ```text
+//!  wake on the same thread ──► Local::ready                  no atomics
+//!  wake from another ────────► Home::inbox ──► bell, only if the worker sleeps
+//! ```
+//!
+//! A `Home` is never freed: when its worker ends it goes to a list and serves the next one. So a late waker may
+//! always ring it; what it finds there at worst is another worker, which takes the task out, sees that it has
+//! ended and drops the reference.
+//!
+//! **No wake is lost.** The sleeper stores `sleeping`, then looks at the inbox; the waker pushes, then looks at
+//! `sleeping`. With a `SeqCst` fence between the two on either side, one of them sees the other.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*, fence};
+use std::sync::{Mutex, PoisonError};
+
+use super::header::{Header, NOTIFIED, Phase, TaskRef};
+
+/// What ends a worker's sleep.
+pub(crate) type Bell = Box<dyn Fn() + Send>;
+
+/// The part of a worker that other threads see.
+pub(crate) struct Home {
+    /// Woken tasks, the newest first. Each holds a reference.
+    inbox: AtomicPtr<Header>,
+    sleeping: AtomicBool,
+    bell: Mutex<Option<Bell>>,
+}
+
+static FREE: Mutex<Vec<&'static Home>> = Mutex::new(Vec::new());
+
+impl Home {
+    /// A home for a worker that starts.
+    pub(crate) fn open(bell: Bell) -> &'static Home {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let home = free.unwrap_or_else(|| {
+            Box::leak(Box::new(Home {
+                inbox: AtomicPtr::new(ptr::null_mut()),
+                sleeping: AtomicBool::new(false),
+                bell: Mutex::new(None),
+            }))
+        });
+        *home.bell() = Some(bell);
+        home
+    }
+
+    /// Gives the home back when its worker ends.
+    pub(crate) fn close(&'static self) {
+        *self.bell() = None;
+        self.take_inbox(drop);
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+    }
+
+    fn bell(&self) -> std::sync::MutexGuard<'_, Option<Bell>> {
+        self.bell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether other threads have left anything.
+    #[inline]
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.inbox.load(Relaxed).is_null()
+    }
+
+    /// Puts a task into the inbox. The caller set its `NOTIFIED`, so it is in no inbox yet.
+    pub(super) fn push(&self, task: TaskRef) {
+        let task = task.into_raw().cast_mut();
+        let mut first = self.inbox.load(Relaxed);
+        loop {
+            // SAFETY: the inbox holds a reference to the task, made of `task`.
+            unsafe { (*task).inbox_next.store(first, Relaxed) };
+            // Release: the taker sees the link.
+            match self.inbox.compare_exchange_weak(first, task, Release, Relaxed) {
+                Ok(_) => break,
+                Err(now) => first = now,
+            }
+        }
+        self.ring();
+    }
+
+    /// Takes all tasks out, the oldest first. They can be put in again from then on.
+    pub(crate) fn take_inbox(&self, mut each: impl FnMut(TaskRef)) {
+        // Acquire: see `push`.
+        let mut newest = self.inbox.swap(ptr::null_mut(), Acquire);
+        let mut oldest: *mut Header = ptr::null_mut();
+        while !newest.is_null() {
+            // SAFETY: the inbox held a reference to each task in it, and nobody else uses the link meanwhile.
+            let next = unsafe { (*newest).inbox_next.swap(oldest, Relaxed) };
+            oldest = newest;
+            newest = next;
+        }
+        while !oldest.is_null() {
+            // SAFETY: the reference that `push` gave away. The link is read before NOTIFIED is cleared.
+            let task = unsafe { TaskRef::from_raw(oldest) };
+            oldest = task.inbox_next.load(Relaxed);
+            // AcqRel: what the waker did before it found NOTIFIED set is seen by the task that runs next.
+            task.state.fetch_and(!NOTIFIED, AcqRel);
+            each(task);
+        }
+    }
+
+    fn ring(&self) {
+        fence(SeqCst);
+        if self.sleeping.load(Relaxed) && self.sleeping.swap(false, Relaxed) {
+            if let Some(bell) = &*self.bell() {
+                bell();
+            }
+        }
+    }
+
+    /// Announces that the worker is about to sleep. `false`: there is mail, it must not.
+    pub(crate) fn begin_sleep(&self) -> bool {
+        self.sleeping.store(true, Relaxed);
+        fence(SeqCst);
+        let calm = !self.has_mail();
+        if !calm {
+            self.end_sleep();
+        }
+        calm
+    }
+
+    pub(crate) fn end_sleep(&self) {
+        self.sleeping.store(false, Relaxed);
+    }
+}
+
+/// Something that is ready to run.
+pub(crate) enum Ready {
+    Task(TaskRef),
+    Call(Rc<Callback>),
+}
+
+/// A callback, until it runs or is cancelled.
+pub(crate) struct Callback(Cell<Option<Box<dyn FnOnce()>>>);
+
+impl Callback {
+    pub(crate) fn new(call: impl FnOnce() + 'static) -> Rc<Callback> {
+        Rc::new(Callback(Cell::new(Some(Box::new(call)))))
+    }
+
+    /// Takes the closure out; once.
+    pub(crate) fn take(&self) -> Option<Box<dyn FnOnce()>> {
+        self.0.take()
+    }
+}
+
+/// The part of a worker that only its own thread sees.
+pub(crate) struct Local {
+    pub(crate) home: &'static Home,
+    ready: RefCell<VecDeque<Ready>>,
+    /// First of the tasks that have not ended.
+    first: Cell<*const Header>,
+    live: Cell<usize>,
+    stack_size: usize,
+    /// The worker ends: every task is cancelled, those too that come yet.
+    closing: Cell<bool>,
+}
+
+impl Local {
+    pub(crate) fn new(home: &'static Home, stack_size: usize) -> Local {
+        Local {
+            home,
+            ready: RefCell::new(VecDeque::new()),
+            first: Cell::new(ptr::null()),
+            live: Cell::new(0),
+            stack_size,
+            closing: Cell::new(false),
+        }
+    }
+
+    /// The stack size of tasks that ask for none, in bytes.
+    pub(crate) fn stack_size(&self) -> usize {
+        self.stack_size
+    }
+
+    #[inline]
+    pub(crate) fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, ready: Ready) {
+        self.ready.borrow_mut().push_back(ready);
+    }
+
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Ready> {
+        self.ready.borrow_mut().pop_front()
+    }
+
+    /// Drops the callbacks that are ready.
+    pub(crate) fn drop_callbacks(&self) {
+        for ready in self.ready.take() {
+            match ready {
+                Ready::Call(callback) => drop(callback.take()),
+                task => self.push(task),
+            }
+        }
+    }
+
+    /// Tasks that have not ended.
+    pub(crate) fn live(&self) -> usize {
+        self.live.get()
+    }
+
+    /// Takes in a new task: it goes to the tail.
+    pub(super) fn adopt(&self, task: TaskRef) {
+        task.home.store(ptr::from_ref(self.home).cast_mut(), Relaxed);
+        let second = self.first.replace(task.as_ptr());
+        task.next.set(second);
+        // SAFETY: the list holds tasks that have not ended, which the scheduler keeps a reference to.
+        if let Some(second) = unsafe { second.as_ref() } {
+            second.previous.set(task.as_ptr());
+        }
+        self.live.set(self.live.get() + 1);
+        if self.closing.get() {
+            super::cancel::mark(&task);
+        }
+        self.push(Ready::Task(task));
+    }
+
+    /// Takes a task that has ended off the list.
+    pub(super) fn forget(&self, task: &Header) {
+        let (previous, next) = (task.previous.get(), task.next.get());
+        // SAFETY: as in `adopt`.
+        unsafe {
+            match previous.as_ref() {
+                Some(previous) => previous.next.set(next),
+                None => self.first.set(next),
+            }
+            if let Some(next) = next.as_ref() {
+                next.previous.set(previous);
+            }
+        }
+        self.live.set(self.live.get() - 1);
+    }
+
+    /// Cancels every task, and those that come yet.
+    pub(crate) fn close(&self) {
+        self.closing.set(true);
+        for task in self.tasks() {
+            super::cancel::mark(&task);
+            self.wake(&task);
+        }
+    }
+
+    /// The task of this id, if it has not ended. Looks at the newest first.
+    pub(crate) fn find(&self, id: super::Id) -> Option<TaskRef> {
+        let mut at = self.first.get();
+        // SAFETY: as in `adopt`.
+        while let Some(task) = unsafe { at.as_ref() } {
+            if task.id() == id {
+                return Some(task.counted());
+            }
+            at = task.next.get();
+        }
+        None
+    }
+
+    /// The tasks that have not ended.
+    fn tasks(&self) -> Vec<TaskRef> {
+        let mut tasks = Vec::with_capacity(self.live.get());
+        let mut at = self.first.get();
+        // SAFETY: as in `adopt`; nothing ends meanwhile.
+        while let Some(task) = unsafe { at.as_ref() } {
+            tasks.push(task.counted());
+            at = task.next.get();
+        }
+        tasks
+    }
+
+    /// Wakes a task that lives here.
+    #[inline]
+    pub(super) fn wake(&self, task: &Header) {
+        match task.phase.get() {
+            Phase::Parked => {
+                task.phase.set(Phase::Woken);
+                // SAFETY: a parked task's scheduler reference was given to its park; see `Worker::step`.
+                self.push(Ready::Task(unsafe { TaskRef::from_raw(task) }));
+            }
+            Phase::Running | Phase::Yielded => task.token.set(true),
+            Phase::Unstarted | Phase::Woken | Phase::Ended => {}
+        }
+    }
+
+    /// Takes what other threads have left.
+    pub(crate) fn take_mail(&self) {
+        self.home.take_inbox(|task| self.wake(&task));
+    }
+}

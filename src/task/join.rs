@@ -1,0 +1,249 @@
+//! Waiting for a task's end.
+//!
+//! The handle is the only one that joins, so there is one place for a joiner, guarded by two bits of the task's
+//! state: the holder of the handle fills it and sets JOINING; the task sets DONE and, if JOINING was set, takes it.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::*;
+use std::task::{Context, Poll};
+
+use super::cancel::checkpoint;
+use super::fiber;
+use super::header::{DONE, Failure, HANDLE, JOINING, TaskRef};
+use super::park::{Mode, mode, park};
+use super::waker::Waker;
+
+/// Who is told of the end.
+pub(super) enum Joiner {
+    Waiter(Waker),
+    Future(std::task::Waker),
+}
+
+impl Joiner {
+    pub(super) fn wake(self) {
+        match self {
+            Joiner::Waiter(waker) => waker.wake(),
+            Joiner::Future(waker) => waker.wake(),
+        }
+    }
+}
+
+/// The handle of a task: waits for its end and gets its result.
+///
+/// Dropping it lets the task run on by itself. It is also a [`Future`], for executors of that kind.
+#[must_use = "a handle that is dropped detaches its task; `join` waits for it"]
+pub struct JoinHandle<T> {
+    task: TaskRef,
+    /// Whether the result was taken.
+    taken: bool,
+    marker: PhantomData<UnsafeCell<T>>,
+}
+
+// SAFETY: the handle gives its result, a `T`, to the thread that has it; all else of a task is made for many threads.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: by `&` a handle only asks and cancels.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// Of a task whose result is a `T`, with the handle's reference.
+    pub(super) fn new(task: TaskRef) -> JoinHandle<T> {
+        JoinHandle { task, taken: false, marker: PhantomData }
+    }
+
+    /// Waits for the end of the task and returns its result.
+    ///
+    /// A cancellation point. From a plain thread it blocks the thread.
+    ///
+    /// # Errors
+    /// When the task panicked, was cancelled, or when the caller unwinds and would have to wait.
+    ///
+    /// # Panics
+    /// In a callback of the event loop, which cannot wait, when the task has not ended.
+    ///
+    /// # Examples
+    /// ```
+    /// let sum = corro::run(|| {
+    ///     let handle = corro::spawn(|| 1 + 1);
+    ///     handle.join().unwrap()
+    /// });
+    /// assert_eq!(sum, 2);
+    /// ```
+    pub fn join(mut self) -> Result<T, JoinError> {
+        checkpoint();
+        if !self.task.is_done() {
+            if mode() == Mode::Unwinding {
+                return Err(JoinError(Kind::WouldSuspend));
+            }
+            self.wait();
+        }
+        self.take()
+    }
+
+    fn wait(&self) {
+        if !self.set_joiner(Joiner::Waiter(Waker::current())) {
+            return;
+        }
+        let leave = Leave(&self.task);
+        while !self.task.is_done() {
+            park();
+            if !self.task.is_done() {
+                checkpoint();
+            }
+        }
+        std::mem::forget(leave);
+    }
+
+    /// Puts a joiner in place. `false`: the task has ended.
+    fn set_joiner(&self, joiner: Joiner) -> bool {
+        // SAFETY: JOINING is not set, so the place is the handle's.
+        unsafe { *self.task.joiner.get() = Some(joiner) };
+        // AcqRel: the joiner is there for the task that sees JOINING; the result is, if DONE is seen.
+        let state = self.task.state.fetch_or(JOINING, AcqRel);
+        if state & DONE != 0 {
+            // The task looked before JOINING was set, and looks no more.
+            // SAFETY: so the place is the handle's still.
+            unsafe { *self.task.joiner.get() = None };
+        }
+        state & DONE == 0
+    }
+
+    fn take(&mut self) -> Result<T, JoinError> {
+        self.taken = true;
+        // SAFETY: the task is done and this is its handle, of this type.
+        match unsafe { self.task.take_result::<T>() } {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(Failure::Cancelled)) => Err(JoinError(Kind::Cancelled)),
+            Some(Err(Failure::Panicked(payload))) => Err(JoinError(Kind::Panicked(payload))),
+            None => panic!("a `JoinHandle` was polled after it had given its result"),
+        }
+    }
+
+    /// Asks the task to end: it unwinds at its next cancellation point. One that has not started never runs.
+    pub fn cancel(&self) {
+        fiber::cancel(&self.task);
+    }
+
+    /// Whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_done()
+    }
+
+    /// The id of the task.
+    pub fn id(&self) -> super::Id {
+        self.task.id()
+    }
+
+    /// The name that the task was given.
+    pub fn name(&self) -> Option<&str> {
+        self.task.name()
+    }
+}
+
+/// Takes the joiner back when the wait ends early.
+struct Leave<'a>(&'a TaskRef);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        // AcqRel: if DONE is not set the task will not look, and the place is ours again.
+        if self.0.state.fetch_and(!JOINING, AcqRel) & DONE == 0 {
+            // SAFETY: as said.
+            unsafe { *self.0.joiner.get() = None };
+        }
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.task.is_done() {
+            return Poll::Ready(self.take());
+        }
+        drop(Leave(&self.task));
+        if !self.task.is_done() && self.set_joiner(Joiner::Future(context.waker().clone())) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take())
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if self.taken {
+            return;
+        }
+        // AcqRel: if DONE is seen, so is the result; if not, the task sees that nobody wants it.
+        if self.task.state.fetch_and(!HANDLE, AcqRel) & DONE != 0 {
+            // SAFETY: the task is done and the handle, which alone could take the result, goes.
+            unsafe { self.task.drop_result() };
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("id", &self.id()).field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// Why a task gave no result.
+pub struct JoinError(Kind);
+
+enum Kind {
+    Cancelled,
+    Panicked(Box<dyn Any + Send>),
+    WouldSuspend,
+}
+
+impl JoinError {
+    /// Whether the task was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0, Kind::Cancelled)
+    }
+
+    /// Whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0, Kind::Panicked(_))
+    }
+
+    /// The payload of the panic, to be raised on by [`resume_unwind`](std::panic::resume_unwind).
+    ///
+    /// # Panics
+    /// When the task did not panic.
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.0 {
+            Kind::Panicked(payload) => payload,
+            _ => panic!("`into_panic` was called on the error of a task that did not panic: ask `is_panic` first"),
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Cancelled => f.write_str("the task was cancelled"),
+            Kind::Panicked(payload) => {
+                let text = payload.downcast_ref::<&str>().copied();
+                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                write!(f, "the task panicked: {}", text.unwrap_or("a payload without a text"))
+            }
+            Kind::WouldSuspend => f.write_str("the task has not ended, and the caller unwinds and cannot wait"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl Error for JoinError {}

@@ -1,0 +1,126 @@
+//! The waist: all that waits goes through [`park`], whatever scheduler is below.
+//!
+//! `park` is a token: a wake that comes first makes it return at once, and it may return for nothing. Callers
+//! loop.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::Ordering::*;
+
+use super::fiber::{self, Stop};
+use super::header::{Header, NOTIFIED, Phase, TaskRef};
+use super::home::Local;
+
+thread_local! {
+    /// The task that runs on this thread, or null.
+    pub(super) static RUNNING: Cell<*const Header> = const { Cell::new(ptr::null()) };
+    /// The worker that runs on this thread, or null.
+    static LOCAL: Cell<*const Local> = const { Cell::new(ptr::null()) };
+    /// How this thread is woken where it runs no task.
+    static THREAD: TaskRef = TaskRef::of_thread();
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A task: it can park.
+    Task,
+    /// A plain thread: it blocks.
+    Thread,
+    /// A callback, on the worker's own stack: it must not wait.
+    Callback,
+    /// A task that unwinds: it must not suspend.
+    Unwinding,
+}
+
+#[inline]
+pub(crate) fn mode() -> Mode {
+    match running() {
+        Some(task) if task.context.is_unwinding() => Mode::Unwinding,
+        Some(_) => Mode::Task,
+        None if LOCAL.get().is_null() => Mode::Thread,
+        None => Mode::Callback,
+    }
+}
+
+/// The task that runs on this thread.
+#[inline]
+pub(crate) fn running<'a>() -> Option<&'a Header> {
+    // SAFETY: the worker that resumed the task holds a reference to it for as long as it runs, and the caller is
+    // code that it runs.
+    unsafe { RUNNING.get().as_ref() }
+}
+
+/// The worker of this thread, for as long as it runs.
+#[inline]
+pub(crate) fn local<'a>() -> Option<&'a Local> {
+    // SAFETY: set by `enter`, whose result borrows the `Local` and takes the pointer back as it goes.
+    unsafe { LOCAL.get().as_ref() }
+}
+
+/// Makes `local` the worker of this thread until the result is dropped.
+pub(crate) fn enter(local: &Local) -> Entered<'_> {
+    Entered { before: LOCAL.replace(local), running: RUNNING.replace(ptr::null()), _local: local }
+}
+
+/// See [`enter`].
+pub(crate) struct Entered<'a> {
+    before: *const Local,
+    running: *const Header,
+    _local: &'a Local,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        LOCAL.set(self.before);
+        RUNNING.set(self.running);
+    }
+}
+
+/// The running task, counted, or this plain thread.
+pub(super) fn current() -> TaskRef {
+    match running() {
+        Some(task) => task.counted(),
+        None => THREAD.try_with(TaskRef::clone).unwrap_or_else(|_| TaskRef::of_thread()),
+    }
+}
+
+/// Suspends the running task until a wake; elsewhere blocks the thread until one.
+///
+/// # Panics
+/// In a callback, which cannot wait; and where the task unwinds, which the callers rule out.
+pub(crate) fn park() {
+    match running() {
+        Some(task) => park_task(task),
+        None if LOCAL.get().is_null() => park_thread(),
+        None => panic!("a callback of the event loop cannot wait: spawn a task for that"),
+    }
+}
+
+#[inline]
+fn park_task(task: &Header) {
+    assert!(!task.context.is_unwinding(), "a task cannot wait while it unwinds");
+    if !task.token.replace(false) {
+        fiber::suspend(task, Phase::Parked, Stop::Parked);
+    }
+}
+
+fn park_thread() {
+    let Ok(header) = THREAD.try_with(TaskRef::clone) else {
+        return std::thread::park();
+    };
+    // Acquire: see `wake_remote`.
+    while header.state.fetch_and(!NOTIFIED, Acquire) & NOTIFIED == 0 {
+        std::thread::park();
+    }
+}
+
+/// Lets the other tasks have a turn. Does nothing where there is no task, or where it unwinds.
+#[inline]
+pub(crate) fn give_way() {
+    if let Some(task) = running() {
+        if !task.context.is_unwinding() {
+            fiber::suspend(task, Phase::Yielded, Stop::Yielded);
+        }
+    }
+}

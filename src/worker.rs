@@ -1,0 +1,168 @@
+//! One thread's worth of scheduler: it runs what is ready, then looks at what came in.
+//!
+//! ```text
+//!  a pass:  inbox ─► the batch that is ready now ─► I/O (polled only if somebody waits for it) ─► due timers
+//!  asleep:  nothing ready: one wait, until the next deadline
+//! ```
+//!
+//! [`EventLoop`](crate::EventLoop) is one worker with a FIFO.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::driver::{self, Driver, Timers};
+use crate::generator::{self, Unraisable};
+use crate::task::{self, Callback, Fibers, Home, Local, Ready, TaskRef};
+
+pub(crate) struct Worker {
+    pub(crate) local: Local,
+    pub(crate) driver: Driver,
+    fibers: Fibers,
+    /// Told the id of a task that has ended, if it was `watched`.
+    on_end: Box<dyn Fn(&TaskRef)>,
+}
+
+impl Worker {
+    /// # Errors
+    /// When the process or the system is out of descriptors.
+    pub(crate) fn new(stack_size: usize, on_end: Box<dyn Fn(&TaskRef)>) -> io::Result<Worker> {
+        let driver = Driver::new()?;
+        let notifier = driver.notifier();
+        let local = Local::new(Home::open(Box::new(move || notifier.notify())), stack_size);
+        Ok(Worker { local, driver, fibers: Fibers::new(), on_end })
+    }
+
+    /// Makes this the worker of the thread until the result is dropped.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        Entered { _task: task::enter(&self.local), _driver: driver::enter(&self.driver) }
+    }
+
+    /// One pass.
+    #[inline]
+    pub(crate) fn pass(&self) {
+        if self.local.home.has_mail() {
+            self.local.take_mail();
+        }
+        for _ in 0..self.local.ready_len() {
+            match self.local.pop() {
+                Some(Ready::Task(task)) => self.step(task),
+                Some(Ready::Call(callback)) => call(&callback),
+                None => break,
+            }
+        }
+        self.turn();
+    }
+
+    #[inline]
+    fn step(&self, task: TaskRef) {
+        if task.watched.get() {
+            return self.step_watched(task);
+        }
+        self.fibers.run(&self.local, task);
+    }
+
+    #[cold]
+    fn step_watched(&self, task: TaskRef) {
+        let watched = task.clone();
+        if self.fibers.run(&self.local, task) {
+            (self.on_end)(&watched);
+        }
+    }
+
+    /// Lets the driver have its turn; sleeps if nothing is ready.
+    #[inline]
+    fn turn(&self) {
+        if self.local.ready_len() > 0 {
+            if self.driver.io_waiters() > 0 {
+                self.poll(Some(Duration::ZERO));
+            }
+        } else if self.has_hope() && self.local.home.begin_sleep() {
+            self.sleep();
+            self.local.home.end_sleep();
+        }
+        self.fire_timers();
+    }
+
+    /// Whether anything can still become ready by itself or from outside.
+    fn has_hope(&self) -> bool {
+        self.local.live() > 0 || !self.is_idle()
+    }
+
+    /// Whether no task, timer or wait for I/O is left.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.local.live() == 0
+            && self.local.ready_len() == 0
+            && self.driver.io_waiters() == 0
+            && self.driver.timers.borrow().len() == 0
+            && !self.local.home.has_mail()
+    }
+
+    #[cold]
+    fn sleep(&self) {
+        let deadline = self.driver.timers.borrow_mut().next_deadline();
+        let timeout = deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.driver.now())));
+        if timeout != Some(Duration::ZERO) || self.driver.io_waiters() > 0 {
+            self.poll(timeout);
+        }
+    }
+
+    /// Cancels all tasks and runs them until they have unwound; what was to be called is dropped.
+    pub(crate) fn wind_up(&self) {
+        let _entered = self.enter();
+        self.local.close();
+        loop {
+            if self.local.live() == 0 && self.local.ready_len() == 0 && !self.local.home.has_mail() {
+                break;
+            }
+            self.local.drop_callbacks();
+            self.pass();
+        }
+        drop(self.driver.timers.replace(Timers::new()));
+    }
+
+    fn poll(&self, timeout: Option<Duration>) {
+        if let Err(error) = self.driver.poll(timeout) {
+            generator::abort(&format!("waiting for I/O failed: {error}"));
+        }
+    }
+
+    #[inline]
+    fn fire_timers(&self) {
+        if self.driver.timers.borrow().len() > 0 {
+            self.fire_due();
+        }
+    }
+
+    fn fire_due(&self) {
+        let now = self.driver.now();
+        loop {
+            let due = self.driver.timers.borrow_mut().pop_due(now);
+            match due {
+                Some(target) => target.fire(),
+                None => break,
+            }
+        }
+    }
+}
+
+/// See [`Worker::enter`].
+pub(crate) struct Entered<'a> {
+    _task: task::Entered<'a>,
+    _driver: driver::Entered<'a>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        debug_assert_eq!(self.local.live(), 0, "a worker must unwind its tasks before it ends");
+        self.local.home.close();
+    }
+}
+
+/// Runs a callback on the worker's own stack.
+fn call(callback: &Callback) {
+    let Some(callback) = callback.take() else { return };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+        generator::report(Unraisable::panic("a callback of the event loop", payload));
+    }
+}
