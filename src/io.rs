@@ -3,6 +3,8 @@
 //! [`wait_readable`] and [`wait_writable`] take whatever `poll(2)` takes: a pipe, a device, the descriptor of a C
 //! library. A task parks meanwhile; a plain thread blocks.
 
+#![forbid(unsafe_code)]
+
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 

@@ -81,7 +81,7 @@ impl Words {
                 Long("quick") => self.quick = true,
                 Long("style") => {
                     for name in parser.values()? {
-                        self.add_style(&name.string()?)?;
+                        name.string()?.split(',').try_for_each(|name| self.add_style(name))?;
                     }
                 }
                 Long("timeout") => self.timeout = Some(parser.value()?.parse_with(milliseconds)?),
@@ -161,7 +161,7 @@ Options:
   --dir DIR          serve the text files of another folder
   --url URL...       fetch real pages; http:// only
   --quick            a small site
-  --style NAME...    only these styles
+  --style NAME...    only these styles, in this order
   --timeout MS       the longest that a page may take [500; with --url 10000]
   --json FILE        write all figures to FILE
   --html FILE        draw who did what and when, as a page for the browser

@@ -78,7 +78,7 @@ fn look_up(urls: &[Url], options: &Options) -> Comparison {
             Err(why) => comparison.unresolved.push((url.text.clone(), why)),
         }
     }
-    comparison.input = format!("{} pages from the net; timeout {} ms", urls.len(), options.timeout.as_millis());
+    comparison.input = format!("{} URLs; timeout {} ms", urls.len(), options.timeout.as_millis());
     comparison
 }
 

@@ -51,22 +51,21 @@ impl FromStr for Url {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Url, String> {
-        let wrong = |why: &str| format!("{text:?} is no URL that can be fetched: {why}");
         if let Some(bad) = text.chars().find(|c| !c.is_ascii_graphic()) {
-            return Err(wrong(&format!("it contains {bad:?}")));
+            return Err(format!("it contains {bad:?}, which must be percent-encoded"));
         }
         if text.starts_with("https://") {
-            return Err(wrong("only http:// is supported; https would need a TLS library"));
+            return Err("only http:// is supported here; https would need a TLS library".to_owned());
         }
-        let rest = text.strip_prefix("http://").ok_or_else(|| wrong("it does not begin with http://"))?;
+        let rest = text.strip_prefix("http://").ok_or("it does not begin with http://")?;
         let rest = rest.split('#').next().unwrap_or(rest);
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err(wrong("user names are not supported"));
+            return Err("user names are not supported".to_owned());
         }
-        let (host, port) = split_port(authority).ok_or_else(|| wrong("the port is no number"))?;
+        let (host, port) = split_port(authority).ok_or("the port is no number")?;
         if host.is_empty() {
-            return Err(wrong("the host is missing"));
+            return Err("the host is missing".to_owned());
         }
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
         Ok(Url { text: text.to_owned(), host: host.to_owned(), port, path })

@@ -122,15 +122,18 @@ fn chain() -> impl Iterator<Item = &'static Context> {
     std::iter::successors(unsafe { current().as_ref() }, |context| unsafe { context.parent.get().as_ref() })
 }
 
-/// Goes over to the coroutine of `own`, which stopped at `leaf`. Returns what [`leave`] needs.
+/// Goes over to a generator, which stopped at `leaf`. Returns what [`leave`] needs.
+#[inline]
+pub(crate) fn enter_generator(own: &Context, leaf: *const Context) -> *const Context {
+    own.parent.set(current());
+    enter(own, leaf)
+}
+
+/// The same for a task, whose chain ends at itself.
 #[inline]
 pub(crate) fn enter(own: &Context, leaf: *const Context) -> *const Context {
-    let resumer = CURRENT.replace(leaf);
-    if own.kind == Kind::Generator {
-        own.parent.set(resumer);
-    }
     own.panicking.set(std::thread::panicking());
-    resumer
+    CURRENT.replace(leaf)
 }
 
 /// Comes back from a coroutine. Returns the leaf at which it stopped.

@@ -45,7 +45,9 @@ pub(crate) fn round_size(bytes: usize) -> usize {
 
 /// A guarded stack, owned.
 pub(crate) struct Stack {
-    top: NonZeroUsize,
+    /// Where the coroutine begins: the top of the slot, moved down by the stack's colour. Asked for at each switch.
+    base: NonZeroUsize,
+    top: usize,
     bytes: usize,
 }
 
@@ -57,7 +59,8 @@ impl Stack {
     pub(crate) fn acquire(bytes: usize) -> io::Result<Stack> {
         let cached = CACHE.try_with(|cache| cache.borrow_mut().take(bytes));
         let top = cached.unwrap_or_else(|_| with_shared(bytes, SharedClass::take_one))?;
-        Ok(Stack { top: NonZeroUsize::new(top).expect("a slot has an address"), bytes })
+        let base = top - colour(top, bytes);
+        Ok(Stack { base: NonZeroUsize::new(base).expect("a slot has an address"), top, bytes })
     }
 
     /// Bytes that the stack may use.
@@ -67,13 +70,14 @@ impl Stack {
 
     /// The lowest address, that of the guard page.
     pub(crate) fn guard(&self) -> usize {
-        self.top.get() - Class::stride(self.bytes)
+        self.top - Class::stride(self.bytes)
     }
+}
 
-    fn colour(&self) -> usize {
-        let number = self.top.get() / Class::stride(self.bytes);
-        number * CACHE_LINE % COLOUR_SPAN
-    }
+/// How much lower than its top a stack begins, in bytes.
+fn colour(top: usize, bytes: usize) -> usize {
+    let number = top / Class::stride(bytes);
+    number * CACHE_LINE % COLOUR_SPAN
 }
 
 /// Whether a stack of `bytes` is to be had now: takes one and gives it back.
@@ -86,7 +90,7 @@ pub(crate) fn probe(bytes: usize) -> io::Result<()> {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        let (top, bytes) = (self.top.get(), self.bytes);
+        let (top, bytes) = (self.top, self.bytes);
         if CACHE.try_with(|cache| cache.borrow_mut().put(bytes, top)).is_err() {
             with_shared(bytes, |class| class.put(&[top]));
         }
@@ -99,7 +103,7 @@ impl Drop for Stack {
 unsafe impl corosensei::stack::Stack for Stack {
     #[inline]
     fn base(&self) -> StackPointer {
-        NonZeroUsize::new(self.top.get() - self.colour()).expect("a slot has an address")
+        self.base
     }
 
     #[inline]

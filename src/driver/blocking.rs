@@ -187,7 +187,7 @@ pub(crate) fn run_elsewhere<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result
 }
 
 fn run_in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
-    let pool = super::with_current(|driver| driver.map(|driver| (driver.pool_handle(), driver.external())));
+    let pool = super::with_current(|driver| driver.map(|driver| (driver.pool().clone(), driver.external())));
     let Some((pool, _external)) = pool else { return Err(super::wait::no_driver()) };
     let outcome = Outcome { slot: Mutex::new(Slot { result: None, done: false }), finished: Condvar::new() };
     let outcome = Arc::new(outcome);
@@ -204,9 +204,10 @@ fn run_in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
     // After that the pool's thread touches only the waker and an empty slot.
     let job: Job = unsafe { mem::transmute::<Box<dyn FnOnce() + Send + '_>, Job>(job) };
     let unfinished = Unfinished(&outcome);
-    if let Err(failed) = pool.execute(job) {
+    if let Err(SpawnError { error, job }) = pool.execute(job) {
         mem::forget(unfinished);
-        return Err(failed.error);
+        drop(job);
+        return Err(error);
     }
     while !outcome.lock().done {
         task::park();
@@ -294,7 +295,9 @@ mod tests {
         let barrier = Arc::new(Barrier::new(9));
         for _ in 0..8 {
             let barrier = barrier.clone();
-            execute(&pool, move || drop(barrier.wait()));
+            execute(&pool, move || {
+                barrier.wait();
+            });
         }
         barrier.wait();
     }

@@ -133,6 +133,7 @@ impl Driver {
     }
 
     /// Stops the clock, or sets the stopped clock forward: from now on the time is `now`.
+    #[allow(dead_code, reason = "for loops with virtual time")]
     pub(crate) fn set_virtual_time(&self, now: u64) {
         self.clock.set.set(Some(now));
     }
@@ -154,26 +155,24 @@ impl Driver {
     }
 
     /// How many tasks wait for something outside of the program: readiness or another thread's work.
+    #[allow(dead_code, reason = "for loops with virtual time")]
     pub(crate) fn external_waiters(&self) -> usize {
         self.waits.get() + self.external.get()
     }
 
     /// How many sockets are registered.
+    #[allow(dead_code, reason = "for metrics")]
     pub(crate) fn sources(&self) -> usize {
         self.reactor.sources()
     }
 
     /// The threads for what would block; made at the first use.
-    pub(crate) fn pool(&self) -> &Pool {
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
         self.pool.get_or_init(|| Arc::new(Pool::new(blocking::MAX_THREADS)))
     }
 
-    /// The same, to be held across a wait.
-    pub(crate) fn pool_handle(&self) -> Arc<Pool> {
-        self.pool.get_or_init(|| Arc::new(Pool::new(blocking::MAX_THREADS))).clone()
-    }
-
     /// Has several drivers share a pool. Without effect after the first use of the pool.
+    #[allow(dead_code, reason = "for schedulers of several workers")]
     pub(crate) fn set_pool(&self, pool: Arc<Pool>) {
         let _ = self.pool.set(pool);
     }
@@ -194,6 +193,7 @@ impl Driver {
     }
 
     /// Takes back a [`call_when`](Driver::call_when); its callback is dropped. Whether it came in time.
+    #[allow(dead_code, reason = "for handles of callbacks that wait for a descriptor")]
     pub(crate) fn cancel_call(&self, key: WaitKey) -> bool {
         self.oneshots.cancel(key).is_some()
     }

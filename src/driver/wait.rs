@@ -40,11 +40,12 @@ impl Drop for Alarm {
 /// [`WouldSuspend`] while the task unwinds.
 pub(crate) fn pause(pause: Duration) -> io::Result<()> {
     match task::mode() {
-        Mode::Task => Ok(pause_task(pause)),
-        Mode::Thread => Ok(std::thread::sleep(pause)),
+        Mode::Task => pause_task(pause),
+        Mode::Thread => std::thread::sleep(pause),
         Mode::Callback => refuse_callback(),
-        Mode::Unwinding => Err(would_suspend()),
+        Mode::Unwinding => return Err(would_suspend()),
     }
+    Ok(())
 }
 
 fn pause_task(pause: Duration) {

@@ -17,21 +17,64 @@
 //! - An inner generator is borrowed mutably by the frame that delegates to it, so nobody else can resume it.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::panic::resume_unwind;
 use std::{fmt, ptr};
 
 use super::Generator;
 use super::core::End;
-use super::interrupt::{Exception, Interrupt};
+use super::interrupt::Interrupt;
 use crate::coroutine::{self, Context, Yielder};
 
-/// What arrives at a yield.
-pub(super) enum Resume<S> {
-    Value(S),
-    Throw(Exception),
-    Close,
+/// What a resumer leaves for the yield that it goes on from. A value and an interrupt have places of their own, which
+/// keeps the way of a value short: one store, one load, one look at a flag.
+pub(super) struct Mail<S> {
+    value: UnsafeCell<MaybeUninit<S>>,
+    interrupt: Cell<Option<Interrupt>>,
+    interrupted: Cell<bool>,
+}
+
+impl<S> Mail<S> {
+    const fn new() -> Mail<S> {
+        Mail {
+            value: UnsafeCell::new(MaybeUninit::uninit()),
+            interrupt: Cell::new(None),
+            interrupted: Cell::new(false),
+        }
+    }
+
+    /// Leaves a value. It is taken by the yield that is resumed next.
+    #[inline]
+    pub(super) fn put(&self, value: S) {
+        // SAFETY: nobody holds a reference into the cell.
+        unsafe { (*self.value.get()).write(value) };
+    }
+
+    pub(super) fn put_interrupt(&self, interrupt: Interrupt) {
+        self.interrupt.set(Some(interrupt));
+        self.interrupted.set(true);
+    }
+
+    /// Takes what was left.
+    ///
+    /// # Safety
+    /// After a resume, once: each is preceded by exactly one `put` or `put_interrupt`.
+    #[inline]
+    unsafe fn take(&self) -> Result<S, Interrupt> {
+        if self.interrupted.get() {
+            return Err(self.take_interrupt());
+        }
+        // SAFETY: `put` came before, says the caller, and the value is taken once.
+        Ok(unsafe { (*self.value.get()).assume_init_read() })
+    }
+
+    #[cold]
+    fn take_interrupt(&self) -> Interrupt {
+        self.interrupted.set(false);
+        self.interrupt.take().unwrap_or(Interrupt::Close)
+    }
 }
 
 /// The handle by which a body yields to whoever drives its generator.
@@ -39,7 +82,8 @@ pub(super) enum Resume<S> {
 /// A body can hand `&Co` to the functions it calls and yield from any depth. It stays in the body: it is neither
 /// `Send` nor `Sync`, and cannot be kept.
 pub struct Co<Y, S = ()> {
-    yielder: *const Yielder<Resume<S>, Y>,
+    yielder: *const Yielder<(), Y>,
+    mail: Mail<S>,
     context: Context,
     root: Cell<*const Co<Y, S>>,
     tail: Cell<*const Co<Y, S>>,
@@ -52,12 +96,13 @@ pub struct Co<Y, S = ()> {
 
 impl<Y, S> Co<Y, S> {
     pub(super) fn new(
-        yielder: &Yielder<Resume<S>, Y>,
+        yielder: &Yielder<(), Y>,
         context: Context,
         delegator: *const Co<Y, S>,
     ) -> Co<Y, S> {
         Co {
             yielder,
+            mail: Mail::new(),
             context,
             root: Cell::new(ptr::null()),
             tail: Cell::new(ptr::null()),
@@ -70,6 +115,11 @@ impl<Y, S> Co<Y, S> {
     #[inline]
     pub(super) fn context(&self) -> &Context {
         &self.context
+    }
+
+    #[inline]
+    pub(super) fn mail(&self) -> &Mail<S> {
+        &self.mail
     }
 
     /// The body begins: this is now the innermost coroutine, and the tail of the delegation that it is part of.
@@ -97,6 +147,11 @@ impl<Y, S> Co<Y, S> {
         // SAFETY: `inner` is suspended, so the tail of its delegation is too, and lives.
         unsafe { (*tail).root.set(self.root.get()) };
         self.root().tail.set(tail);
+    }
+
+    /// Leaves a value for the yield at the tail of this delegation.
+    pub(super) fn leave_mail(&self, value: S) {
+        self.root().mail.put(value);
     }
 
     #[inline]
@@ -146,8 +201,8 @@ impl<Y, S> Co<Y, S> {
             panic!("a generator cannot yield while its body unwinds; use `try_yield` in destructors");
         }
         match self.suspend(value) {
-            Resume::Value(value) => value,
-            other => raise_cold(other),
+            Ok(value) => value,
+            Err(interrupt) => interrupt.unwind(),
         }
     }
 
@@ -163,11 +218,7 @@ impl<Y, S> Co<Y, S> {
         if self.must_not_suspend() {
             return Err(Interrupt::Close);
         }
-        match self.suspend(value) {
-            Resume::Value(value) => Ok(value),
-            Resume::Throw(exception) => Err(Interrupt::Throw(exception)),
-            Resume::Close => Err(Interrupt::Close),
-        }
+        self.suspend(value)
     }
 
     /// Whether a yield must be refused because of an unwind; checks first that this generator runs at all.
@@ -188,10 +239,13 @@ impl<Y, S> Co<Y, S> {
     }
 
     #[inline]
-    fn suspend(&self, value: Y) -> Resume<S> {
+    fn suspend(&self, value: Y) -> Result<S, Interrupt> {
         // SAFETY: the yielder lies at the bottom of the root's stack. The root runs: this generator is active,
         // which `must_not_suspend` has checked, and a root waits for all that it delegates to.
-        unsafe { (*self.root().yielder).suspend(value) }
+        unsafe { (*self.root().yielder).suspend(value) };
+        // The root may be another by now, if the delegation was taken into a larger one.
+        // SAFETY: whoever resumed the root left something for this yield, the only one that waits.
+        unsafe { self.root().mail.take() }
     }
 
     /// Delegates to another generator: its yields, and what is sent and thrown, pass through. Evaluates to its
@@ -254,15 +308,6 @@ fn first_value<S: 'static>() -> S {
     *unit.downcast::<S>().expect(
         "`yield_from` was given a generator that was started and takes values: there is nothing to send it first",
     )
-}
-
-#[cold]
-fn raise_cold<S>(input: Resume<S>) -> S {
-    match input {
-        Resume::Value(value) => value,
-        Resume::Throw(exception) => Interrupt::Throw(exception).unwind(),
-        Resume::Close => Interrupt::Close.unwind(),
-    }
 }
 
 impl<Y, S> fmt::Debug for Co<Y, S> {

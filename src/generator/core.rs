@@ -13,7 +13,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
-use super::co::{Co, Resume};
+use super::co::Co;
 use super::interrupt::{Exception, Interrupt};
 use super::unraisable::{self, Unraisable};
 use super::{CloseError, CoroutineState, GeneratorError, Status};
@@ -37,7 +37,7 @@ enum State<'env, Y, S, R> {
 }
 
 struct Live<Y, S, R> {
-    coroutine: Coroutine<Resume<S>, Y, Outcome<R>, Stack>,
+    coroutine: Coroutine<(), Y, Outcome<R>, Stack>,
     /// The body's `Co`, on the coroutine's stack: valid as long as the coroutine is not done.
     co: *const Co<Y, S>,
     /// Where it stopped: its own context or that of an inner coroutine.
@@ -96,7 +96,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
     #[inline]
     pub(super) fn send(&mut self, value: S) -> Result<CoroutineState<Y, R>, GeneratorError> {
         match &mut self.state {
-            State::Live(live) => match live.resume(Resume::Value(value)) {
+            State::Live(live) => match live.send(value) {
                 CoroutineResult::Yield(value) => Ok(CoroutineState::Yielded(value)),
                 CoroutineResult::Return(outcome) => surface(self.end(outcome)),
             },
@@ -107,7 +107,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
 
     pub(super) fn throw(&mut self, exception: Exception) -> Result<CoroutineState<Y, R>, GeneratorError> {
         if matches!(self.state, State::Live(_)) {
-            return surface(self.step(Resume::Throw(exception)));
+            return surface(self.interrupt(Interrupt::Throw(exception)));
         }
         self.close_unstarted();
         Err(GeneratorError::Raised(exception))
@@ -120,7 +120,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         };
         // SAFETY: the coroutine is not done, so its `Co` is there; only the body, which is suspended, uses it.
         unsafe { (*live.co).begin_close() };
-        match self.step(Resume::Close) {
+        match self.interrupt(Interrupt::Close) {
             Step::Yielded(value) => {
                 if let State::Live(live) = &self.state {
                     // SAFETY: as above; it yielded, so it is not done.
@@ -160,7 +160,8 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
                 let value = first();
                 // SAFETY: the coroutine is not done, so its `Co` is there.
                 outer.attach(unsafe { &*live.co });
-                self.step(Resume::Value(value))
+                outer.leave_mail(value);
+                self.resume()
             }
             State::Closed(_) => return None,
         };
@@ -186,7 +187,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         let (guard, size) = (stack.guard(), stack.size());
         let mut co: *const Co<Y, S> = ptr::null();
         let place = &raw mut co;
-        let root = move |yielder: &_, _first: Resume<S>| -> Outcome<R> {
+        let root = move |yielder: &_, ()| -> Outcome<R> {
             let co = Co::new(yielder, Context::of_generator(guard, size), outer);
             // SAFETY: `place` is a local of `begin`, which waits in `resume` while this runs for the first time.
             unsafe { *place = &co };
@@ -200,7 +201,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         // A core that is leaked is one of a `Generator`, which borrows nothing.
         let mut coroutine = unsafe { Coroutine::with_stack_unchecked(stack, root) };
         let resumer = coroutine::current();
-        let result = coroutine.resume(Resume::Close);
+        let result = coroutine.resume(());
         let leaf = coroutine::leave(resumer);
         Ok(match result {
             CoroutineResult::Yield(value) => {
@@ -211,11 +212,21 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         })
     }
 
-    fn step(&mut self, input: Resume<S>) -> Step<Y, R> {
+    /// Resumes a suspended generator with an interrupt.
+    fn interrupt(&mut self, interrupt: Interrupt) -> Step<Y, R> {
+        if let State::Live(live) = &self.state {
+            // SAFETY: the coroutine is not done, so its `Co` is there.
+            unsafe { (*live.co).mail().put_interrupt(interrupt) };
+        }
+        self.resume()
+    }
+
+    /// Resumes a suspended generator, for which something was left.
+    fn resume(&mut self) -> Step<Y, R> {
         let State::Live(live) = &mut self.state else {
             unreachable!("only a suspended generator is resumed");
         };
-        match live.resume(input) {
+        match live.resume() {
             CoroutineResult::Yield(value) => Step::Yielded(value),
             CoroutineResult::Return(outcome) => self.end(outcome),
         }
@@ -255,7 +266,7 @@ impl<Y, R> Core<'_, Y, (), R> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<Y> {
         let step = match &mut self.state {
-            State::Live(live) => match live.resume(Resume::Value(())) {
+            State::Live(live) => match live.send(()) {
                 CoroutineResult::Yield(value) => return Some(value),
                 CoroutineResult::Return(outcome) => self.end(outcome),
             },
@@ -277,10 +288,17 @@ impl<Y, R> Core<'_, Y, (), R> {
 
 impl<Y, S, R> Live<Y, S, R> {
     #[inline]
-    fn resume(&mut self, input: Resume<S>) -> CoroutineResult<Y, Outcome<R>> {
+    fn send(&mut self, value: S) -> CoroutineResult<Y, Outcome<R>> {
         // SAFETY: the coroutine is not done (`end` leaves no `Live` behind), so its `Co` is there.
-        let resumer = coroutine::enter(unsafe { (*self.co).context() }, self.leaf);
-        let result = self.coroutine.resume(input);
+        unsafe { (*self.co).mail().put(value) };
+        self.resume()
+    }
+
+    #[inline]
+    fn resume(&mut self) -> CoroutineResult<Y, Outcome<R>> {
+        // SAFETY: as in `send`.
+        let resumer = coroutine::enter_generator(unsafe { (*self.co).context() }, self.leaf);
+        let result = self.coroutine.resume(());
         self.leaf = coroutine::leave(resumer);
         result
     }

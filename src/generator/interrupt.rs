@@ -102,6 +102,7 @@ impl Interrupt {
     }
 
     /// Starts to unwind, wherever this is called.
+    #[cold]
     pub(super) fn unwind(self) -> ! {
         match self {
             Interrupt::Throw(exception) => resume_unwind(Box::new(Raised(exception))),

@@ -34,6 +34,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod connect;
 mod listener;
 mod resolve;

@@ -14,7 +14,8 @@ use std::ptr;
 
 use super::cancel;
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, TaskRef};
-use super::home::{Local, Ready};
+use super::home::Local;
+use super::ring::Ready;
 use super::park::RUNNING;
 use super::waker;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};

@@ -15,14 +15,14 @@
 //! **No wake is lost.** The sleeper stores `sleeping`, then looks at the inbox; the waker pushes, then looks at
 //! `sleeping`. With a `SeqCst` fence between the two on either side, one of them sees the other.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*, fence};
 use std::sync::{Mutex, PoisonError};
 
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
+use super::ring::{Ready, Ring};
 
 /// What ends a worker's sleep.
 pub(crate) type Bell = Box<dyn Fn() + Send>;
@@ -131,12 +131,6 @@ impl Home {
     }
 }
 
-/// Something that is ready to run.
-pub(crate) enum Ready {
-    Task(TaskRef),
-    Call(Rc<Callback>),
-}
-
 /// A callback, until it runs or is cancelled.
 pub(crate) struct Callback(Cell<Option<Box<dyn FnOnce()>>>);
 
@@ -154,7 +148,7 @@ impl Callback {
 /// The part of a worker that only its own thread sees.
 pub(crate) struct Local {
     pub(crate) home: &'static Home,
-    ready: RefCell<VecDeque<Ready>>,
+    ready: Ring,
     /// First of the tasks that have not ended.
     first: Cell<*const Header>,
     live: Cell<usize>,
@@ -167,7 +161,7 @@ impl Local {
     pub(crate) fn new(home: &'static Home, stack_size: usize) -> Local {
         Local {
             home,
-            ready: RefCell::new(VecDeque::new()),
+            ready: Ring::new(),
             first: Cell::new(ptr::null()),
             live: Cell::new(0),
             stack_size,
@@ -182,25 +176,26 @@ impl Local {
 
     #[inline]
     pub(crate) fn ready_len(&self) -> usize {
-        self.ready.borrow().len()
+        self.ready.len()
     }
 
     #[inline]
     pub(crate) fn push(&self, ready: Ready) {
-        self.ready.borrow_mut().push_back(ready);
+        self.ready.push(ready);
     }
 
     #[inline]
     pub(crate) fn pop(&self) -> Option<Ready> {
-        self.ready.borrow_mut().pop_front()
+        self.ready.pop()
     }
 
     /// Drops the callbacks that are ready.
     pub(crate) fn drop_callbacks(&self) {
-        for ready in self.ready.take() {
-            match ready {
-                Ready::Call(callback) => drop(callback.take()),
-                task => self.push(task),
+        for _ in 0..self.ready_len() {
+            match self.pop() {
+                Some(Ready::Call(callback)) => drop(callback.take()),
+                Some(task) => self.push(task),
+                None => break,
             }
         }
     }

@@ -6,7 +6,7 @@
 //! | file | job |
 //! |---|---|
 //! | `header` | the task itself: one allocation, its state bits |
-//! | `home` | where it lives: the ready ring, the inbox for other threads |
+//! | `home`, `ring` | where it lives: the inbox for other threads, the ready queue |
 //! | `fiber` | the coroutine that it runs on |
 //! | `park`, `waker`, `wait_queue` | how it waits |
 //! | `join`, `cancel` | how it ends |
@@ -17,6 +17,7 @@ mod header;
 mod home;
 mod join;
 mod park;
+mod ring;
 mod wait_queue;
 mod waker;
 
@@ -29,9 +30,10 @@ pub(crate) use self::cancel::checkpoint;
 pub(crate) use self::fiber::Fibers;
 pub(crate) use self::header::TaskRef;
 use self::header::Settings;
-pub(crate) use self::home::{Callback, Home, Local, Ready};
+pub(crate) use self::home::{Callback, Home, Local};
 pub use self::join::{JoinError, JoinHandle};
 pub(crate) use self::park::{Entered, Mode, enter, give_way, local, mode, park, running};
+pub(crate) use self::ring::Ready;
 pub(crate) use self::wait_queue::WaitQueue;
 pub(crate) use self::waker::Waker;
 use crate::coroutine;

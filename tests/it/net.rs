@@ -542,6 +542,22 @@ fn t2_a_ready_read_is_a_cancellation_point() {
     });
 }
 
+#[test]
+fn t2_a_callback_cannot_wait() {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let event_loop = corro::EventLoop::new().unwrap();
+    let (mut a, mut b) = event_loop.run(pair);
+    a.write_all(b"!").unwrap();
+    let saying = said.clone();
+    event_loop.call_soon(move || {
+        assert_eq!(b.read(&mut [0]).unwrap(), 1, "what is ready is done");
+        let payload = catch_unwind(AssertUnwindSafe(|| b.read(&mut [0]))).unwrap_err();
+        saying.lock().unwrap().push(*payload.downcast_ref::<&str>().unwrap());
+    });
+    event_loop.run_until_idle();
+    assert_eq!(*said.lock().unwrap(), ["a callback of the event loop cannot wait: spawn a task for that"]);
+}
+
 /// Reads and writes while it is dropped.
 struct InDrop(TcpStream, Arc<Mutex<Vec<io::Result<usize>>>>);
 

@@ -107,7 +107,9 @@ impl<'a> Drawing<'a> {
     }
 
     fn rect(&self, svg: &mut String, span: &Span, y: usize, height: usize, title: &str) {
-        let (x, width) = (self.percent(span.from), self.percent(span.to.saturating_sub(span.from)));
+        let x = self.percent(span.from);
+        // A rectangle without any width is not drawn, not even its outline.
+        let width = self.percent(span.to.saturating_sub(span.from)).max(0.001);
         let class = span.step.name();
         let _ = writeln!(
             svg,

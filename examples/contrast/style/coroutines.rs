@@ -27,7 +27,7 @@ pub fn run(job: &Job) -> io::Result<Outcome> {
         let outcome = Rc::new(RefCell::new(Outcome::default()));
         let visits: Vec<_> = job.pages.iter().map(|page| spawn_visit(job, page, &log, &outcome)).collect();
         for visit in visits {
-            visit.join().map_err(io::Error::other)?;
+            visit.join().expect("no page panics");
         }
         Ok(outcome.take().with_log(log.finish()))
     })

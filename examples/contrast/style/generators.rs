@@ -39,7 +39,7 @@ pub fn run(job: &Job) -> io::Result<Outcome> {
     });
     let visits = job.pages.iter().map(|page| crawl.event_loop.spawn_generator(visit(crawl.clone(), page.clone())));
     let all = crawl.event_loop.spawn_generator(join_all(crawl.clone(), visits.collect()));
-    crawl.event_loop.run(|| all.join()).map_err(io::Error::other)?;
+    crawl.event_loop.run(|| all.join()).expect("no page panics");
     let file = crawl.file.take().expect("the writer has put the file back");
     Ok(crawl.outcome.take().with_log(file))
 }
@@ -61,6 +61,7 @@ fn join_all(crawl: Rc<Crawl>, visits: Vec<JoinHandle<()>>) -> Coroutine<()> {
     Generator::new(move |co| {
         for visit in visits {
             co.yield_(Trap::Join(visit.id()));
+            visit.join().expect("no page panics");
         }
         if let Some(writer) = crawl.writer.take() {
             co.yield_(Trap::Join(writer.id()));

@@ -3,10 +3,15 @@
 pub(crate) mod child;
 pub(crate) mod hook;
 
-use std::cell::RefCell;
+mod catching;
+mod closing;
+mod lifecycle;
+mod panics;
+mod throwing;
+
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use corro::CoroutineState::{Complete, Yielded};
 use corro::generator::{CloseError, Exception, GeneratorError};
@@ -14,7 +19,7 @@ use corro::{CoroutineState, Generator};
 
 /// What a test's bodies and destructors did, in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trace(Rc<RefCell<Vec<String>>>);
+pub(crate) struct Trace(Arc<Mutex<Vec<String>>>);
 
 impl Trace {
     pub(crate) fn new() -> Self {
@@ -22,7 +27,12 @@ impl Trace {
     }
 
     pub(crate) fn say(&self, word: impl Into<String>) {
-        self.0.borrow_mut().push(word.into());
+        self.words().push(word.into());
+    }
+
+    fn words(&self) -> MutexGuard<'_, Vec<String>> {
+        // Words are said while the thread unwinds too.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says `word` when it is dropped.
@@ -32,7 +42,7 @@ impl Trace {
 
     /// What was said since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
-        self.0.take()
+        std::mem::take(&mut self.words())
     }
 
     /// Compares what was said since the last call.
