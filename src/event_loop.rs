@@ -110,7 +110,7 @@ impl EventLoop {
         // used within this call; an unwind from the loop itself aborts.
         let handle = unsafe { task::spawn_unchecked(self.local(), task::Builder::new().name("main"), main) };
         while !handle.is_finished() {
-            self.worker.pass();
+            self.worker.pass(|| handle.is_finished());
         }
         std::mem::forget(_stuck);
         match handle.join() {
@@ -130,7 +130,7 @@ impl EventLoop {
         refuse_nesting();
         let _entered = self.worker.enter();
         while !self.worker.is_idle() {
-            self.worker.pass();
+            self.worker.pass(|| self.worker.is_idle());
         }
     }
 

@@ -38,9 +38,9 @@ impl Worker {
         Entered { _task: task::enter(&self.local), _driver: driver::enter(&self.driver) }
     }
 
-    /// One pass.
+    /// One pass. It ends in sleep if nothing is ready, unless the pass has brought what the caller waits for.
     #[inline]
-    pub(crate) fn pass(&self) {
+    pub(crate) fn pass(&self, is_over: impl FnOnce() -> bool) {
         if self.local.home.has_mail() {
             self.local.take_mail();
         }
@@ -51,7 +51,7 @@ impl Worker {
                 None => break,
             }
         }
-        self.turn();
+        self.turn(is_over);
     }
 
     #[inline]
@@ -70,10 +70,10 @@ impl Worker {
         }
     }
 
-    /// Lets the driver have its turn; sleeps if nothing is ready.
+    /// Lets the driver have its turn.
     #[inline]
-    fn turn(&self) {
-        if self.local.ready_len() > 0 {
+    fn turn(&self, is_over: impl FnOnce() -> bool) {
+        if self.local.ready_len() > 0 || is_over() {
             if self.driver.io_waiters() > 0 {
                 self.poll(Some(Duration::ZERO));
             }
@@ -116,7 +116,7 @@ impl Worker {
                 break;
             }
             self.local.drop_callbacks();
-            self.pass();
+            self.pass(|| self.local.live() == 0);
         }
         drop(self.driver.timers.replace(Timers::new()));
     }

@@ -44,10 +44,7 @@ impl Usage {
     fn now() -> io::Result<Usage> {
         let usage = getrusage(UsageWho::RUSAGE_SELF)?;
         let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-        Ok(Usage {
-            cpu: Duration::from_micros(micros.unsigned_abs()),
-            switches: usage.voluntary_context_switches().into(),
-        })
+        Ok(Usage { cpu: Duration::from_micros(micros.unsigned_abs()), switches: usage.voluntary_context_switches() })
     }
 
     fn since(&self, before: &Usage) -> Usage {

@@ -18,10 +18,11 @@ pub(super) fn mark(task: &Header) {
 /// A cancellation point: unwinds if the running task is cancelled, unless it unwinds already.
 #[inline]
 pub(crate) fn checkpoint() {
-    if let Some(task) = park::running() {
-        if task.is_cancelled() && !task.context.is_unwinding() {
-            unwind();
-        }
+    if let Some(task) = park::running()
+        && task.is_cancelled()
+        && !task.context.is_unwinding()
+    {
+        unwind();
     }
 }
 

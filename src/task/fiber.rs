@@ -54,8 +54,9 @@ impl Drop for Fiber {
     fn drop(&mut self) {
         if self.coroutine.started() {
             // With no task to run, the root loop returns.
-            RUNNING.set(ptr::null());
+            let running = RUNNING.replace(ptr::null());
             self.coroutine.resume(());
+            RUNNING.set(running);
         }
     }
 }

@@ -135,7 +135,7 @@ pub(crate) struct Settings {
 impl TaskRef {
     /// Makes a task. Two references: the one returned and the handle's.
     pub(super) fn new<F: FnOnce() -> T, T>(settings: Settings, body: F) -> TaskRef {
-        let header = Header::new(settings, VTable::of::<F, T>(), None, HANDLE | 2 * REFERENCE);
+        let header = Header::new(settings, VTable::of::<F, T>(), None, HANDLE | (2 * REFERENCE));
         TaskRef::allocate(header, Some(body))
     }
 
@@ -251,10 +251,6 @@ impl Header {
 
     pub(crate) fn is_done(&self) -> bool {
         self.state.load(Acquire) & DONE != 0
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        self.phase.get()
     }
 
     pub(crate) fn id(&self) -> super::Id {

@@ -108,10 +108,11 @@ impl Home {
 
     fn ring(&self) {
         fence(SeqCst);
-        if self.sleeping.load(Relaxed) && self.sleeping.swap(false, Relaxed) {
-            if let Some(bell) = &*self.bell() {
-                bell();
-            }
+        if self.sleeping.load(Relaxed)
+            && self.sleeping.swap(false, Relaxed)
+            && let Some(bell) = &*self.bell()
+        {
+            bell();
         }
     }
 

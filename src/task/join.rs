@@ -88,7 +88,9 @@ impl<T> JoinHandle<T> {
     }
 
     fn wait(&self) {
-        if !self.set_joiner(Joiner::Waiter(Waker::current())) {
+        // A joiner may be there from when the handle was polled.
+        drop(Leave(&self.task));
+        if self.task.is_done() || !self.set_joiner(Joiner::Waiter(Waker::current())) {
             return;
         }
         let leave = Leave(&self.task);

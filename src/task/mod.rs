@@ -56,7 +56,7 @@ fn next_id() -> u64 {
         static NEXT: Cell<u64> = const { Cell::new(0) };
     }
     let mut next = NEXT.get();
-    if next % BLOCK == 0 {
+    if next.is_multiple_of(BLOCK) {
         next = NEXT_BLOCK.fetch_add(1, Relaxed) * BLOCK;
     }
     NEXT.set(next + 1);

@@ -118,9 +118,9 @@ fn park_thread() {
 /// Lets the other tasks have a turn. Does nothing where there is no task, or where it unwinds.
 #[inline]
 pub(crate) fn give_way() {
-    if let Some(task) = running() {
-        if !task.context.is_unwinding() {
-            fiber::suspend(task, Phase::Yielded, Stop::Yielded);
-        }
+    if let Some(task) = running()
+        && !task.context.is_unwinding()
+    {
+        fiber::suspend(task, Phase::Yielded, Stop::Yielded);
     }
 }

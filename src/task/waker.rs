@@ -19,11 +19,6 @@ impl Waker {
     pub(crate) fn wake(self) {
         wake(&self.0);
     }
-
-    #[inline]
-    pub(crate) fn wake_by_ref(&self) {
-        wake(&self.0);
-    }
 }
 
 #[inline]

@@ -19,8 +19,8 @@ pub fn table(comparison: &Comparison) -> String {
 }
 
 const LEGEND: &str = "\
-wall: the whole run; last page: when the last page that could be had was indexed; threads: the most at
-once; switches: voluntary context switches; lines: code of the style's file, its log writer included
+wall: the whole run; last page: when the last page that could be had was indexed; threads: the most
+seen at once; switches: voluntary context switches; lines: code of the style's file, with its log writer
 ";
 
 fn row(trial: &Trial, pages: usize) -> [String; 8] {

@@ -36,8 +36,8 @@ async fn visit_all(job: &Job) -> io::Result<Outcome> {
     let (log, lines) = mpsc::unbounded_channel();
     let writer = task::spawn_local(write_log(job.log_file()?, lines));
     let mut visits = JoinSet::new();
-    for page in job.pages.iter().cloned() {
-        let (clock, log, outcome) = (job.clock, log.clone(), outcome.clone());
+    for page in &job.pages {
+        let (clock, page, log, outcome) = (job.clock, page.clone(), log.clone(), outcome.clone());
         visits.spawn_local(async move {
             let trail = Trail::new(clock, &page, move |line| drop(log.send(line)));
             visit(&page, &trail, &outcome).await;

@@ -73,11 +73,11 @@ struct Visit {
 
 impl Visit {
     fn begin(crawl: Rc<Crawl>, page: Arc<Page>, trail: Trail, stream: Rc<TcpStream>) {
-        let (event_loop, late) = (crawl.clone(), stream.clone());
-        let event_loop = &event_loop.event_loop;
-        let alarm = event_loop.call_later(crawl.clock.timeout, move || drop(late.shutdown(Shutdown::Both)));
-        let visit = Visit { crawl, page, trail, stream: stream.clone(), alarm, response: Response::default() };
-        event_loop.call_writable(&stream, move |ready| visit.connected(ready));
+        let late = stream.clone();
+        let alarm = crawl.event_loop.call_later(crawl.clock.timeout, move || drop(late.shutdown(Shutdown::Both)));
+        let visit =
+            Visit { crawl: crawl.clone(), page, trail, stream: stream.clone(), alarm, response: Response::default() };
+        crawl.event_loop.call_writable(&stream, move |ready| visit.connected(ready));
     }
 
     fn connected(self, ready: io::Result<()>) {
@@ -146,11 +146,12 @@ impl Crawl {
     /// Has the lines written by another thread, and is called back with the file.
     fn write(self: Rc<Crawl>, file: LogFile) {
         let lines = self.lines.take();
-        let event_loop = self.clone();
-        event_loop.event_loop.spawn(move || {
+        let crawl = self.clone();
+        let task = self.event_loop.spawn(move || {
             let file = corro::unblock(move || file.append(lines));
-            self.written(file);
+            crawl.written(file);
         });
+        drop(task); // it runs by itself
     }
 
     fn written(self: Rc<Crawl>, file: LogFile) {

@@ -84,7 +84,7 @@ fn visit(crawl: Rc<Crawl>, page: Arc<Page>) -> Coroutine<()> {
 fn fetch(crawl: Rc<Crawl>, page: Arc<Page>, trail: Rc<Trail>) -> Coroutine<Result<Body, Failure>> {
     Generator::new(move |co| {
         let stream = Rc::new(socket::connect(page.addr)?);
-        crawl.event_loop.spawn_generator(watchdog(trail.time_left()?, Rc::downgrade(&stream)));
+        drop(crawl.event_loop.spawn_generator(watchdog(trail.time_left()?, Rc::downgrade(&stream)))); // runs by itself
         co.yield_(Trap::Writable(stream.as_raw_fd()));
         socket::connected(&stream)?;
         (&*stream).write_all(&page.request())?; // it fits into the empty send buffer
