@@ -242,3 +242,21 @@ fn to_timespec(duration: Duration) -> Timespec {
     let tv_sec = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     Timespec { tv_sec, tv_nsec: duration.subsec_nanos().into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_comes_late_finds_nobody() {
+        let mut registry = Registry::default();
+        let (first, second) = (Arc::default(), Arc::default());
+        let before = registry.insert(Arc::clone(&first));
+        assert!(Arc::ptr_eq(registry.find(Token::from_u64(before.to_u64())).unwrap(), &first));
+        assert!(registry.remove(before).is_some());
+        let after = registry.insert(Arc::clone(&second));
+        assert_eq!(before.index, after.index, "the slot is used again");
+        assert!(registry.find(before).is_none() && registry.remove(before).is_none());
+        assert!(Arc::ptr_eq(registry.find(after).unwrap(), &second));
+    }
+}

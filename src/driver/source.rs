@@ -179,3 +179,40 @@ impl Drop for CountedWait {
         self.0.set(self.0.get() - 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_between_the_attempt_and_the_wait_is_not_lost() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let source = Source::new(&reader);
+        crate::run(|| {
+            for _ in 0..2 {
+                let seen = [source.seen(Direction::Read), source.seen(Direction::Read)];
+                source.readiness.deliver(EventFlags::IN);
+                // Two readers tried before it came; both may try again.
+                for seen in seen {
+                    source.wait(Direction::Read, seen, None).unwrap();
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_source_leaves_the_driver_as_it_is_dropped() {
+        let (reader, _writer) = io::pipe().unwrap();
+        crate::run(|| {
+            let sources = || with_current(|driver| driver.unwrap().sources());
+            let source = Source::new(&reader);
+            assert_eq!(sources(), 0, "none before the first wait");
+            for _ in 0..2 {
+                source.wait(Direction::Read, source.seen(Direction::Read), Some(now())).unwrap();
+            }
+            assert_eq!(sources(), 1);
+            drop(source);
+            assert_eq!(sources(), 0);
+        });
+    }
+}

@@ -44,3 +44,14 @@ fn outcome(stream: &TcpStream) -> io::Result<()> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_for_nothing_is_no_outcome() {
+        let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        assert_eq!(outcome(&TcpStream::from(fd)).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+}

@@ -87,6 +87,8 @@ fn l_unsafe_out_of_place_or_unexplained_is_found() {
         ("task/park.rs", &far, 1),
         ("net/tcp.rs", "// unsafe\nconst S: &str = \"unsafe {\"; #![forbid(unsafe_code)]", 0),
         ("task/mod.rs", "/// # Safety\n/// Be careful.\npub(crate) unsafe fn f() {}", 0),
+        ("task/mod.rs", "pub(crate) unsafe fn f() {}", 1),
+        ("task/mod.rs", "const A: u8 = 1; unsafe fn f() {}", 0),
         ("task/mod.rs", "let s = \"SAFETY:\"; unsafe { g() }", 1),
     ] {
         assert_eq!(check(path, text).len(), violations, "{path}: {text}");
@@ -116,10 +118,10 @@ fn check(path: &str, text: &str) -> Vec<String> {
             violations.push(format!("src/{path}:{line}: {reason}"));
         }
     }
-    for line in source.lines_of("unsafe") {
+    for (line, is_private_fn) in source.unsafes() {
         if !module.first().is_some_and(|top| UNSAFE.contains(top)) {
             violations.push(format!("src/{path}:{line}: `unsafe` has no place here"));
-        } else if !source.is_explained(line) {
+        } else if !is_private_fn && !source.is_explained(line) {
             violations.push(format!("src/{path}:{line}: `unsafe` has no SAFETY comment above it"));
         }
     }
@@ -195,8 +197,12 @@ impl<'a> Source<'a> {
         self.tokens.get(index).map_or("", |token| token.1)
     }
 
-    fn lines_of(&self, word: &str) -> Vec<usize> {
-        self.tokens.iter().filter(|token| token.1 == word).map(|token| token.0).collect()
+    /// The lines with an `unsafe`, and whether it is a function of one module or a pointer to one: the calls of it are
+    /// explained, not the function.
+    fn unsafes(&self) -> Vec<(usize, bool)> {
+        let is_private_fn = |index| self.at(index + 1) == "fn" && !matches!(self.at(index - 1), "pub" | ")");
+        let found = (0..self.tokens.len()).filter(|&index| self.at(index) == "unsafe");
+        found.map(|index| (self.tokens[index].0, index > 0 && is_private_fn(index))).collect()
     }
 
     /// Whether an explanation stands above this line, or in it, with at most `NEAR` lines of code between.

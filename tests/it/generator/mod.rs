@@ -5,6 +5,9 @@ pub(crate) mod hook;
 
 mod catching;
 mod closing;
+mod delegation;
+mod delegation_ends;
+mod drops;
 mod lifecycle;
 mod panics;
 mod throwing;
@@ -136,9 +139,8 @@ pub(crate) fn panic_text<T>(f: impl FnOnce() -> T) -> String {
 
 /// A generator that was started.
 #[track_caller]
-pub(crate) fn started<Y: Debug, S, R: Debug>(mut generator: Generator<Y, S, R>) -> Generator<Y, S, R> {
-    let first = generator.start();
-    assert!(matches!(first, Ok(Yielded(_))), "expected a first yield, found {first:?}");
+pub(crate) fn started<Y, S, R>(mut generator: Generator<Y, S, R>) -> Generator<Y, S, R> {
+    assert!(matches!(generator.start(), Ok(Yielded(_))), "expected a first yield");
     generator
 }
 
