@@ -1,18 +1,17 @@
 //! A log writer that other tasks feed without waiting. The disk fills up; the program goes on.
 //!
-//! `feed` only puts a line into a queue. The first line that finds no writer at work starts one; it writes, off this
-//! thread, until the queue is empty. While the disk is full (`/dev/full` stands in for it, which fails every write
-//! with the system's own error), lines are lost and counted. When there is room again, the log itself tells how many
-//! are missing at that place.
+//! `feed` puts a line into a queue. A line that finds no writer at work starts one, which writes, off this thread,
+//! until the queue is empty. While the disk is full (`/dev/full`), lines are lost and counted.
 //!
 //! `cargo run --release --example logger` prints (the numbers vary):
 //!
 //! ```text
 //! log: lines are being lost: No space left on device (os error 28)
-//! operator: deletes old files
-//! log: writes again, 194 lines are missing
-//! 400 lines were fed by 4 tasks: 206 written, 194 lost
+//! log: writes again, 392 lines are missing
+//! 1201 lines were fed by 4 tasks: 809 written, 392 lost
 //! ```
+
+mod arguments;
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File, OpenOptions};
@@ -21,14 +20,15 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-const TASKS: usize = 4;
+const TASKS: u32 = 4;
 const STEP: Duration = Duration::from_millis(1);
 static FULL: AtomicBool = AtomicBool::new(false);
 
 struct Disk {
     file: File,
     full: File,
-    missing: usize,
+    missing: usize, // since the last line that was written
+    lost: usize,    // in all
 }
 
 impl Disk {
@@ -37,9 +37,8 @@ impl Disk {
         file.write_all(line.as_bytes())
     }
 
-    /// Runs on the blocking pool. Returns the disk and how many of the lines were lost.
-    fn append_all(mut self, lines: Vec<String>) -> (Disk, usize) {
-        let mut lost = 0;
+    /// Runs on the blocking pool.
+    fn append_all(mut self, lines: Vec<String>) -> Disk {
         for line in lines {
             if self.missing > 0 && self.append(&format!("({} lines are missing here)\n", self.missing)).is_ok() {
                 println!("log: writes again, {} lines are missing", std::mem::take(&mut self.missing));
@@ -48,18 +47,18 @@ impl Disk {
             if self.missing == 0 {
                 println!("log: lines are being lost: {error}");
             }
-            self.missing += 1;
-            lost += 1;
+            (self.missing, self.lost) = (self.missing + 1, self.lost + 1);
         }
-        (self, lost)
+        self
     }
 }
 
+#[derive(Default)]
 struct Log {
     queue: RefCell<Vec<String>>,
     /// Not here while a writer is at work.
-    disk: RefCell<Option<Disk>>,
-    lost: Cell<usize>,
+    disk: Cell<Option<Disk>>,
+    writer: Cell<Option<corro::JoinHandle<()>>>,
 }
 
 impl Log {
@@ -68,63 +67,52 @@ impl Log {
         self.queue.borrow_mut().push(line);
         if let Some(disk) = self.disk.take() {
             let log = self.clone();
-            corro::spawn_local(move || log.write(disk));
+            self.writer.replace(Some(corro::spawn_local(move || log.write(disk))));
         }
     }
 
     fn write(&self, mut disk: Disk) {
         while !self.queue.borrow().is_empty() {
             let lines = self.queue.take();
-            let lost;
-            (disk, lost) = corro::unblock(move || disk.append_all(lines));
-            self.lost.update(|before| before + lost);
+            disk = corro::unblock(move || disk.append_all(lines));
         }
         self.disk.replace(Some(disk));
     }
 }
 
-fn work(task: usize, steps: u32, log: &Rc<Log>) {
-    for step in 1..=steps {
-        corro::sleep(STEP);
-        log.feed(format!("task {task}: step {step}\n"));
-    }
+fn work(task: u32, step: u32) -> String {
+    corro::sleep(STEP);
+    format!("task {task}: step {step}\n")
 }
 
 /// Returns how many lines were lost.
 fn run(steps: u32, disk: Disk) -> usize {
-    let log = Rc::new(Log { queue: RefCell::default(), disk: RefCell::new(Some(disk)), lost: Cell::new(0) });
+    let log = Rc::new(Log { disk: Cell::new(Some(disk)), ..Log::default() });
     let worker = |task| {
         let log = log.clone();
-        corro::spawn_local(move || work(task, steps, &log))
+        corro::spawn_local(move || (1..=steps).for_each(|step| log.feed(work(task, step))))
     };
     let workers: Vec<_> = (1..=TASKS).map(worker).collect();
-    corro::sleep(STEP * (steps / 4));
-    FULL.store(true, Relaxed);
-    corro::sleep(STEP * (steps / 2));
-    println!("operator: deletes old files");
-    FULL.store(false, Relaxed);
+    for full in [true, false] {
+        corro::sleep(STEP * (steps / 3));
+        FULL.store(full, Relaxed);
+    }
     workers.into_iter().for_each(|worker| worker.join().expect("a full disk is no reason to fail"));
     log.feed("the end\n".to_owned());
-    while log.disk.borrow().is_none() {
-        corro::sleep(STEP);
-    }
-    log.lost.get()
+    log.writer.take().map(corro::JoinHandle::join);
+    log.disk.take().expect("the writer has put it back").lost
 }
 
 fn main() -> io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let quick = arguments == ["--quick"];
-    if !quick && !arguments.is_empty() {
-        eprintln!("logger: cannot understand {arguments:?}; there is only --quick, for fewer lines");
-        std::process::exit(2);
-    }
-    let steps = if quick { 20 } else { 100 };
+    let quick = arguments::is_quick("logger: a log that nobody waits for, on a disk that fills up.");
+    let steps = if quick { 60 } else { 300 };
+    let fed = (TASKS * steps + 1) as usize;
     let path = std::env::temp_dir().join(format!("corro-logger-{}", std::process::id()));
     let full = OpenOptions::new().write(true).open("/dev/full")?;
-    let disk = Disk { file: File::create(&path)?, full, missing: 0 };
+    let disk = Disk { file: File::create(&path)?, full, missing: 0, lost: 0 };
     let lost = corro::run(|| run(steps, disk));
 
-    let (fed, text) = (TASKS * steps as usize + 1, fs::read_to_string(&path)?);
+    let text = fs::read_to_string(&path)?;
     let written = text.lines().filter(|line| !line.starts_with('(')).count();
     println!("{fed} lines were fed by {TASKS} tasks: {written} written, {lost} lost");
     assert!(lost > 0 && written + lost == fed && text.ends_with("the end\n"), "a line was not accounted for");

@@ -32,6 +32,8 @@
 //! loop.run_until_complete(main())
 //! ```
 
+mod arguments;
+
 use std::{
     rc::Rc,
     time::{Duration, Instant},
@@ -78,7 +80,8 @@ fn two_tasks_implicitly(unit: Duration, since: Instant) {
 }
 
 fn main() {
-    let unit = unit();
+    let quick = arguments::is_quick("say_after: two greetings, one after the other and as two tasks.");
+    let unit = Duration::from_millis(if quick { 100 } else { 1000 });
     let event_loop = Rc::new(EventLoop::new().expect("the system gives an event loop"));
     let drive = |main| event_loop.run(|| event_loop.spawn_generator(main).join().expect("a greeting does not fail"));
     let one_by_one = timed("generator coroutines, one after the other", |s| drive(one_after_the_other(unit, s)));
@@ -107,16 +110,4 @@ fn say(what: &str, since: Instant) {
 
 fn check(unit: Duration, one_by_one: Duration, at_once: Duration) {
     assert!(one_by_one >= 3 * unit && at_once >= 2 * unit && at_once < one_by_one, "a greeting came at a wrong time");
-}
-
-/// What a second lasts: `--quick` makes it a tenth.
-fn unit() -> Duration {
-    match &std::env::args().skip(1).collect::<Vec<_>>()[..] {
-        [] => Duration::from_secs(1),
-        [only] if only == "--quick" => Duration::from_millis(100),
-        other => {
-            eprintln!("say_after: cannot understand {other:?}; there is only --quick, for a tenth of each second");
-            std::process::exit(2)
-        }
-    }
 }

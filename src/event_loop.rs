@@ -51,7 +51,10 @@ pub struct EventLoop {
 pub fn run<T>(main: impl FnOnce() -> T) -> T {
     refuse_nesting();
     let event_loop = EventLoop::new().unwrap_or_else(|error| panic!("an event loop could not be made: {error}"));
-    event_loop.run(main)
+    let outcome = event_loop.run_caught(main);
+    // The tasks that are left unwind first, while this thread does not.
+    drop(event_loop);
+    outcome.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// How an [`EventLoop`] is made.
@@ -103,6 +106,11 @@ impl EventLoop {
     /// When `main` panics; on a thread that is running tasks already.
     #[doc(alias = "run_until_complete")]
     pub fn run<T>(&self, main: impl FnOnce() -> T) -> T {
+        self.run_caught(main).unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// As [`run`](Self::run); a panic of `main` is returned.
+    fn run_caught<T>(&self, main: impl FnOnce() -> T) -> std::thread::Result<T> {
         refuse_nesting();
         let _entered = self.worker.enter();
         let _stuck = AbortOnUnwind;
@@ -114,8 +122,8 @@ impl EventLoop {
         }
         std::mem::forget(_stuck);
         match handle.join() {
-            Ok(value) => value,
-            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Ok(value) => Ok(value),
+            Err(error) if error.is_panic() => Err(error.into_panic()),
             Err(_) => panic!("the main task was cancelled"),
         }
     }
@@ -310,7 +318,7 @@ fn drive<T>(mut generator: Generator<Trap, (), T>, watches: &Watches) -> T {
                 Err(error) => generator.throw(error),
             },
             Ok(CoroutineState::Complete(value)) => return value,
-            Err(GeneratorError::Raised(exception)) => resume_unwind(Box::new(exception)),
+            Err(GeneratorError::Raised(exception)) => coroutine::unwind(Box::new(exception)),
             Err(error) => panic!("a generator cannot run as a task: {error}"),
         };
     }
@@ -319,8 +327,8 @@ fn drive<T>(mut generator: Generator<Trap, (), T>, watches: &Watches) -> T {
 fn grant(trap: Trap, watches: &Watches) -> io::Result<()> {
     task::checkpoint();
     match trap {
-        Trap::Next | Trap::Sleep(Duration::ZERO) => task::give_way(),
-        Trap::Sleep(time) => driver::pause(time)?,
+        Trap::Next => task::give_way(),
+        Trap::Sleep(time) => driver::pause(time),
         Trap::Readable(fd) => driver::wait_fd(fd, Direction::Read)?,
         Trap::Writable(fd) => driver::wait_fd(fd, Direction::Write)?,
         Trap::Join(id) => watches.wait(id)?,

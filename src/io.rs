@@ -19,7 +19,7 @@ pub use crate::driver::WouldSuspend;
 /// same time, also for the other direction. A regular file is always ready. A cancellation point.
 ///
 /// # Errors
-/// `EBADF` if the descriptor is closed, and [`WouldSuspend`](crate::WouldSuspend) while the task unwinds.
+/// `EBADF` if the descriptor is closed, and [`WouldSuspend`] while the task unwinds.
 ///
 /// # Examples
 /// ```
@@ -45,7 +45,7 @@ pub fn wait_readable(fd: impl AsFd) -> io::Result<()> {
 /// As [`wait_readable`] in all else.
 ///
 /// # Errors
-/// `EBADF` if the descriptor is closed, and [`WouldSuspend`](crate::WouldSuspend) while the task unwinds.
+/// `EBADF` if the descriptor is closed, and [`WouldSuspend`] while the task unwinds.
 ///
 /// # Examples
 /// ```

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::driver::{self, Alarm, Target};
-use crate::task::{self, Mode, Waker};
+use crate::driver;
+use crate::task;
 
 /// Lets the other tasks of this worker have a turn. On a plain thread, yields the thread.
 ///
@@ -39,41 +39,15 @@ pub fn yield_now() {
 /// });
 /// ```
 pub fn sleep(duration: Duration) {
-    match task::mode() {
-        Mode::Thread => std::thread::sleep(duration),
-        _ => sleep_to(driver::now().checked_add(duration)),
-    }
+    driver::pause(duration);
 }
 
 /// Suspends the task until `deadline`; as [`sleep`] otherwise.
 pub fn sleep_until(deadline: Instant) {
-    match task::mode() {
-        Mode::Thread => std::thread::sleep(deadline.saturating_duration_since(Instant::now())),
-        _ => sleep_to(Some(deadline)),
-    }
+    driver::pause_until(Some(deadline));
 }
 
 /// A cancellation point that never waits: unwinds if the task is cancelled, else does nothing.
 pub fn checkpoint() {
     task::checkpoint();
-}
-
-/// `None` is later than any clock can tell.
-fn sleep_to(deadline: Option<Instant>) {
-    match task::mode() {
-        Mode::Unwinding => return,
-        Mode::Callback => driver::refuse_callback(),
-        Mode::Task | Mode::Thread => task::checkpoint(),
-    }
-    if deadline.is_some_and(|deadline| deadline <= driver::now()) {
-        return yield_now();
-    }
-    let _alarm = deadline.map(|deadline| Alarm::set(deadline, Target::Wake(Waker::current())));
-    loop {
-        task::park();
-        task::checkpoint();
-        if deadline.is_some_and(|deadline| deadline <= driver::now()) {
-            return;
-        }
-    }
 }

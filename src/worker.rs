@@ -111,14 +111,23 @@ impl Worker {
     pub(crate) fn wind_up(&self) {
         let _entered = self.enter();
         self.local.close();
-        loop {
-            if self.local.live() == 0 && self.local.ready_len() == 0 && !self.local.home.has_mail() {
-                break;
+        while !self.is_wound_up() {
+            for callback in self.local.take_callbacks() {
+                drop_callback(|| drop(callback.take()));
             }
-            self.local.drop_callbacks();
             self.pass(|| self.local.live() == 0);
         }
-        drop(self.driver.timers.replace(Timers::new()));
+    }
+
+    /// Whether there is nothing left to unwind or to drop. Timers are dropped when no task is left that could own one.
+    fn is_wound_up(&self) -> bool {
+        if self.local.live() > 0 || self.local.ready_len() > 0 || self.local.home.has_mail() {
+            return false;
+        }
+        let timers = self.driver.timers.replace(Timers::new());
+        let was_empty = timers.len() == 0;
+        drop_callback(|| drop(timers));
+        was_empty
     }
 
     fn poll(&self, timeout: Option<Duration>) {
@@ -161,8 +170,18 @@ impl Drop for Worker {
 
 /// Runs a callback on the worker's own stack.
 fn call(callback: &Callback) {
-    let Some(callback) = callback.take() else { return };
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
-        generator::report(Unraisable::panic("a callback of the event loop", payload));
+    if let Some(callback) = callback.take() {
+        report_panic("a callback of the event loop", callback);
+    }
+}
+
+/// Drops what was to be called; `f` does the dropping.
+fn drop_callback(f: impl FnOnce()) {
+    report_panic("a callback that was dropped with its event loop", f);
+}
+
+fn report_panic(origin: &'static str, f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        generator::report(Unraisable::panic(origin, payload));
     }
 }

@@ -67,8 +67,8 @@ fn describe(source: &Source, site: &Site, options: &Options) -> String {
         None => "this program's own sources".to_owned(),
     };
     let (pages, files, timeout) = (site.pages.len(), site.files_found, options.timeout.as_millis());
-    let files = if files > pages { format!("some of the {files}") } else { format!("the {files}") };
-    format!("{pages} pages of a site on loopback, made of {files} text files of {place}; timeout {timeout} ms")
+    let choice = if files > pages { "a choice of " } else { "" };
+    format!("{pages} pages from {choice}{files} text files of {place}, on loopback; timeout {timeout} ms")
 }
 
 fn look_up(urls: &[Url], options: &Options) -> Comparison {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{page::Page, style::Style, trial::Trial};
+use crate::{failure::Failure, index::Difference, page::Page, style::Style, trial::Trial};
+
+/// How many places of a word are named.
+const PLACES: usize = 3;
 
 /// Everything the reports tell.
 pub struct Comparison {
@@ -38,42 +41,53 @@ impl Comparison {
         if let Some(error) = &trial.log.error {
             return Some(format!("{name}: {} lines of the log are lost: {error}", trial.log.lost));
         }
-        let page = &self.pages[trial.timeline.page_without_end(self.pages.len())?].name;
-        Some(format!("{name}: the log does not tell how {page} ended"))
+        let page = &self.pages[trial.timeline.incomplete_page(self.pages.len())?].name;
+        Some(format!("{name}: the log does not tell every step of {page}"))
     }
 
     /// Each style is compared with the first.
     fn differences(&self) -> impl Iterator<Item = String> {
         let mut trials = self.trials.iter();
         let first = trials.next();
-        trials.filter_map(move |trial| {
-            let difference = first?.index.first_difference(&trial.index)?;
-            Some(format!(
-                "{} has another index than {}: the word {:?} is {} there, {} here",
-                trial.style.name,
-                first?.style.name,
-                difference.word,
-                self.places(difference.ours),
-                self.places(difference.theirs),
-            ))
-        })
+        trials.filter_map(move |trial| self.difference(first?, trial))
     }
 
-    /// `page:count …` with the names of the pages.
-    fn places(&self, places: &str) -> String {
+    fn difference(&self, first: &Trial, other: &Trial) -> Option<String> {
+        let (one, another) = (first.style.name, other.style.name);
+        let Difference { word, ours, theirs } = first.index.first_difference(&other.index)?;
+        let sides = [(one, self.places_only_in(ours, theirs)), (another, self.places_only_in(theirs, ours))];
+        let sides = sides.iter().filter(|(_, places)| !places.is_empty());
+        let sides: Vec<_> = sides.map(|(name, places)| format!("only {name} has it {places}")).collect();
+        let hint = if self.some_late(first, other) {
+            "; pages came too late in one of them: try a longer --timeout"
+        } else {
+            ""
+        };
+        Some(format!("{another} and {one} differ, first at the word {word:?}: {}{hint}", sides.join(", ")))
+    }
+
+    /// The places, `page:count …`, that are in `here` and not in `there`, with the names of the pages.
+    fn places_only_in(&self, here: &str, there: &str) -> String {
         let name = |place: &str| {
             let (page, count) = place.split_once(':')?;
             let page = self.pages.get(page.parse::<usize>().ok()?)?;
             Some(format!("{count}× on {}", page.name))
         };
-        let mut names: Vec<_> = places.split_whitespace().filter_map(name).collect();
-        let more = names.len().saturating_sub(3);
-        names.truncate(3);
-        match (names.is_empty(), more) {
-            (true, _) => "on no page".to_owned(),
-            (false, 0) => names.join(", "),
-            (false, more) => format!("{} and {more} more", names.join(", ")),
-        }
+        let there: Vec<_> = there.split_whitespace().collect();
+        let mut names: Vec<_> =
+            here.split_whitespace().filter(|place| !there.contains(place)).filter_map(name).collect();
+        let more = names.len().saturating_sub(PLACES);
+        names.truncate(PLACES);
+        let names = names.join(" and ");
+        if more == 0 { names } else { format!("{names} and on {more} more") }
+    }
+
+    /// Whether some page timed out in one of the two and was there in the other.
+    fn some_late(&self, one: &Trial, another: &Trial) -> bool {
+        let late = Failure::TimedOut(self.timeout).to_string();
+        let is_late = |trial: &Trial, page| trial.failures.get(&page) == Some(&late);
+        let differs = |one: &Trial, another: &Trial, page| is_late(one, page) && !another.failures.contains_key(&page);
+        (0..self.pages.len()).any(|page| differs(one, another, page) || differs(another, one, page))
     }
 
     pub fn failed_pages(&self) -> Vec<FailedPage<'_>> {

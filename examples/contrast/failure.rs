@@ -12,6 +12,17 @@ pub enum Failure {
     Io(io::Error),
 }
 
+impl Failure {
+    /// Also the errors by which sockets say that their own time limit has passed.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Failure::TimedOut(_) => true,
+            Failure::Io(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+            _ => false,
+        }
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Failure {
         Failure::Io(error)

@@ -30,15 +30,26 @@ impl Timeline {
         self.spans.iter().filter(|span| span.step == step).map(|span| span.to).max()
     }
 
-    /// The first of `pages` pages whose end the log does not tell.
-    pub fn page_without_end(&self, pages: usize) -> Option<usize> {
-        let mut has_end = vec![false; pages];
+    /// The first of `pages` pages of which the log does not tell every step.
+    pub fn incomplete_page(&self, pages: usize) -> Option<usize> {
+        let mut steps = vec![Vec::new(); pages];
         for span in &self.spans {
-            if let (Some(page), Step::Done | Step::Failed) = (span.page, span.step) {
-                has_end[page] = true;
+            if let Some(steps) = span.page.and_then(|page| steps.get_mut(page)) {
+                steps.push(span.step);
             }
         }
-        has_end.iter().position(|has| !has)
+        steps.iter().position(|steps| !is_whole(steps))
+    }
+}
+
+/// A page that is done has taken every step; one that failed may have failed at any.
+fn is_whole(steps: &[Step]) -> bool {
+    match steps.last() {
+        Some(Step::Failed) => true,
+        Some(Step::Done) => {
+            [Step::Connect, Step::Wait, Step::Parse, Step::Index].iter().all(|step| steps.contains(step))
+        }
+        _ => false,
     }
 }
 

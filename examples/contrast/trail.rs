@@ -71,8 +71,11 @@ impl Trail {
     }
 
     /// `failure`, unless the page's time is over: then whatever went wrong, that was the reason.
-    pub fn blame(&self, failure: impl Into<Failure>) -> Failure {
-        self.time_left().err().unwrap_or_else(|| failure.into())
+    pub fn blame(&self, failure: Failure) -> Failure {
+        match self.time_left() {
+            Ok(_) if !failure.is_timeout() => failure,
+            _ => Failure::TimedOut(self.clock.timeout),
+        }
     }
 
     /// The page has ended, well or not.

@@ -121,7 +121,8 @@ fn watch(
     let begun = Instant::now();
     let mut peak_threads = 0;
     let mut log = Tail::default();
-    for look in 1_u32.. {
+    let mut looks = 0;
+    loop {
         if let Some(status) = child.try_wait()? {
             return Ok((status, peak_threads));
         }
@@ -131,12 +132,12 @@ fn watch(
             return Err(io::Error::other(format!("it did not end within {} s and was stopped", limit.as_secs())));
         }
         peak_threads = peak_threads.max(threads_of(child).unwrap_or(0));
-        if look % LOOKS_A_REPORT == 0 {
+        looks += 1;
+        if looks % LOOKS_A_REPORT == 0 {
             progress(log.pages_ended(dir));
         }
         thread::sleep(LOOK);
     }
-    unreachable!("the child is watched until it ends")
 }
 
 /// None once it has ended.

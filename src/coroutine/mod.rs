@@ -19,7 +19,9 @@ mod overflow;
 mod slab;
 mod stack;
 
+use std::any::Any;
 use std::cell::Cell;
+use std::panic::resume_unwind;
 use std::ptr;
 
 pub(crate) use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -39,8 +41,11 @@ pub(crate) struct Context {
     kind: Kind,
     /// Who resumed it last. Null for a task: the chain of a task ends at the task.
     parent: Cell<*const Context>,
-    /// What `thread::panicking()` was at the last resume. While it has become true since, nothing suspends: the
-    /// thread's panic count would stay raised for whoever runs next.
+    /// Whether the thread was unwinding at the last resume, for another reason than this coroutine. While it has begun
+    /// to unwind since, nothing suspends: the thread's panic count would stay raised for whoever runs next.
+    ///
+    /// `thread::panicking()` alone cannot tell a second unwind from the first, so unwinds that this crate begins
+    /// ([`unwind`]) clear this. What stays unknown is a body's own panic on a thread that was unwinding before.
     panicking: Cell<bool>,
     /// The guard page and the size of the stack, for the report of an overflow.
     guard: Cell<usize>,
@@ -88,6 +93,11 @@ impl Context {
         std::thread::panicking() && !self.panicking.get()
     }
 
+    /// Notes that this coroutine unwinds from here on.
+    pub(crate) fn begin_unwind(&self) {
+        self.panicking.set(false);
+    }
+
     /// Whether this coroutine is current, or one of those that wait for the current one to come back.
     #[inline]
     pub(crate) fn is_active(&self) -> bool {
@@ -109,6 +119,22 @@ pub(crate) fn current() -> *const Context {
 #[inline]
 pub(crate) fn set_current(context: *const Context) {
     CURRENT.set(context);
+}
+
+/// Unwinds the current coroutine, without a word of the panic hook.
+#[cold]
+pub(crate) fn unwind(payload: Box<dyn Any + Send>) -> ! {
+    if let Some(context) = chain().next() {
+        context.begin_unwind();
+    }
+    resume_unwind(payload)
+}
+
+/// Notes that an unwind was caught in the current coroutine.
+pub(crate) fn caught() {
+    if let Some(context) = chain().next() {
+        context.panicking.set(std::thread::panicking());
+    }
 }
 
 /// Whether the code that asks is in the body of a generator.

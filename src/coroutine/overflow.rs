@@ -117,7 +117,7 @@ fn name(out: &mut impl Write, task: &Context) -> fmt::Result {
     write!(out, "task ")?;
     if let Some(name) = task.name {
         // SAFETY: the name lies in the task that owns the context, which runs now.
-        write!(out, "'{}' ", unsafe { name.as_ref() })?;
+        write!(out, "'{:.64}' ", unsafe { name.as_ref() })?;
     }
     write!(out, "#{}", task.id)
 }

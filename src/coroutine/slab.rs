@@ -72,7 +72,7 @@ impl Class {
     /// Maps the next chunk; when the address space is short, a smaller one.
     fn map_chunk(&mut self) -> io::Result<()> {
         let stride = Self::stride(self.bytes);
-        let mut slots = self.chunk_slots;
+        let mut slots = self.chunk_slots.min((MAX_CHUNK / stride).max(1));
         loop {
             match map(slots * stride) {
                 Ok(low) => {

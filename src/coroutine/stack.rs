@@ -38,9 +38,12 @@ const BATCH: usize = 32;
 const WARM: usize = 1024;
 const CACHE_LINE: usize = 64;
 
+/// More than the address space has: asking for so much is an error of its own, not an overflow.
+const MAX_STACK_SIZE: usize = 1 << 50;
+
 /// Rounds a requested size up to pages, and up to [`MIN_STACK_SIZE`].
 pub(crate) fn round_size(bytes: usize) -> usize {
-    bytes.max(MIN_STACK_SIZE).checked_next_multiple_of(PAGE).unwrap_or(usize::MAX - PAGE + 1)
+    bytes.clamp(MIN_STACK_SIZE, MAX_STACK_SIZE).next_multiple_of(PAGE)
 }
 
 /// A guarded stack, owned.

@@ -43,7 +43,7 @@ pub(crate) use self::oneshot::WaitKey;
 pub(crate) use self::source::{CountedWait, Seen, Source};
 pub(crate) use self::timer::{Key as TimerKey, Timers};
 pub use self::wait::WouldSuspend;
-pub(crate) use self::wait::{Alarm, pause, refuse_callback, wait_fd, would_suspend};
+pub(crate) use self::wait::{Alarm, pause, pause_until, refuse_callback, wait_fd, would_suspend};
 
 /// What a descriptor is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,15 +70,7 @@ impl Source {
 
     fn wait_in_task(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
         let _counted = with_current(|driver| self.register(driver.ok_or_else(no_driver)?))?;
-        let side = self.readiness.side(direction);
-        let came = || side.seen() != seen;
-        match deadline {
-            None => side.queue.wait(came),
-            Some(deadline) => {
-                let _alarm = Alarm::set(deadline, Target::Wake(Waker::current()));
-                side.queue.wait_until(came, || now() >= deadline);
-            }
-        }
+        self.readiness.side(direction).wait(seen, deadline);
         Ok(())
     }
 
@@ -156,6 +148,17 @@ impl Side {
         Seen(self.events.load(Relaxed))
     }
 
+    fn wait(&self, seen: Seen, deadline: Option<Instant>) {
+        let came = || self.seen() != seen;
+        match deadline {
+            None => self.queue.wait(came),
+            Some(deadline) => {
+                let _alarm = Alarm::set(deadline, Target::Wake(Waker::current()));
+                self.queue.wait_until(came, || now() >= deadline);
+            }
+        }
+    }
+
     /// All of them: each tries again, and who comes too late waits again.
     fn wake(&self) {
         self.queue.wake_all_with(|_waiters| {
@@ -186,33 +189,38 @@ mod tests {
 
     #[test]
     fn an_event_between_the_attempt_and_the_wait_is_not_lost() {
-        let (reader, _writer) = io::pipe().unwrap();
-        let source = Source::new(&reader);
-        crate::run(|| {
-            for _ in 0..2 {
-                let seen = [source.seen(Direction::Read), source.seen(Direction::Read)];
-                source.readiness.deliver(EventFlags::IN);
-                // Two readers tried before it came; both may try again.
-                for seen in seen {
-                    source.wait(Direction::Read, seen, None).unwrap();
-                }
+        let readiness = Readiness::default();
+        for _ in 0..2 {
+            let seen = [readiness.read.seen(), readiness.read.seen()];
+            readiness.deliver(EventFlags::IN);
+            // Two readers tried before it came; neither waits.
+            for seen in seen {
+                readiness.read.wait(seen, None);
             }
-        });
+        }
     }
 
     #[test]
-    fn a_source_leaves_the_driver_as_it_is_dropped() {
+    fn a_source_leaves_its_drivers_as_it_is_dropped() {
         let (reader, _writer) = io::pipe().unwrap();
-        crate::run(|| {
-            let sources = || with_current(|driver| driver.unwrap().sources());
-            let source = Source::new(&reader);
-            assert_eq!(sources(), 0, "none before the first wait");
-            for _ in 0..2 {
-                source.wait(Direction::Read, source.seen(Direction::Read), Some(now())).unwrap();
-            }
-            assert_eq!(sources(), 1);
-            drop(source);
-            assert_eq!(sources(), 0);
-        });
+        let drivers = [Driver::new().unwrap(), Driver::new().unwrap()];
+        let source = Source::new(&reader);
+        for driver in drivers.iter().chain(&drivers) {
+            let waits = source.register(driver).unwrap();
+            assert_eq!((driver.sources(), driver.io_waiters()), (1, 1));
+            drop(waits);
+        }
+        drop(source);
+        assert!(drivers.iter().all(|driver| (driver.sources(), driver.io_waiters()) == (0, 0)));
+    }
+
+    #[test]
+    fn a_driver_that_is_gone_is_forgotten() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let source = Source::new(&reader);
+        for _ in 0..10 {
+            source.register(&Driver::new().unwrap()).unwrap();
+        }
+        assert_eq!(source.lock().len(), 1);
     }
 }

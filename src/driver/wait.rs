@@ -1,7 +1,7 @@
 //! Waits that are more than one source's: for a time, and for a descriptor that is not ours.
 //!
 //! - [`Alarm`]: a timer that goes with the frame that set it.
-//! - [`pause`]: waits for a time. [`wait_fd`]: waits for any descriptor.
+//! - [`pause`], [`pause_until`]: wait for a time. [`wait_fd`]: waits for any descriptor.
 //! - [`WouldSuspend`], [`refuse_callback`]: the answers to those who cannot wait.
 
 use std::cell::RefCell;
@@ -34,27 +34,37 @@ impl Drop for Alarm {
     }
 }
 
-/// Waits for `pause`; a cancellation point.
-///
-/// # Errors
-/// [`WouldSuspend`] while the task unwinds.
-pub(crate) fn pause(pause: Duration) -> io::Result<()> {
+/// Suspends the task until `deadline`, at least for one turn of the others; `None` is later than any clock can tell.
+/// On a plain thread, blocks the thread. A cancellation point; returns at once while the task unwinds.
+pub(crate) fn pause_until(deadline: Option<Instant>) {
     match task::mode() {
-        Mode::Task => pause_task(pause),
-        Mode::Thread => std::thread::sleep(pause),
+        Mode::Unwinding => {}
         Mode::Callback => refuse_callback(),
-        Mode::Unwinding => return Err(would_suspend()),
+        Mode::Task => pause_task(deadline),
+        Mode::Thread => std::thread::sleep(deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now()))),
     }
-    Ok(())
 }
 
-fn pause_task(pause: Duration) {
-    let over = now() + pause;
-    let _alarm = Alarm::set(over, Target::Wake(Waker::current()));
-    while now() < over {
-        task::checkpoint();
-        task::park();
+fn pause_task(deadline: Option<Instant>) {
+    let is_over = || deadline.is_some_and(|deadline| deadline <= now());
+    task::checkpoint();
+    if is_over() {
+        task::give_way();
+        return task::checkpoint();
     }
+    let _alarm = deadline.map(|deadline| Alarm::set(deadline, Target::Wake(Waker::current())));
+    loop {
+        task::park();
+        task::checkpoint();
+        if is_over() {
+            return;
+        }
+    }
+}
+
+/// As [`pause_until`], from now on.
+pub(crate) fn pause(duration: Duration) {
+    pause_until(now().checked_add(duration));
 }
 
 /// Waits until `fd`, which may be any, is ready.

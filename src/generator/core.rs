@@ -10,7 +10,7 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use super::co::Co;
@@ -131,7 +131,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
             Step::Ended(End::Returned(value)) => Ok(Some(value)),
             Step::Ended(End::Interrupted(Interrupt::Close)) => Ok(None),
             Step::Ended(End::Interrupted(Interrupt::Throw(exception))) => Err(CloseError::Raised(exception)),
-            Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
+            Step::Ended(End::Panicked(payload)) => coroutine::unwind(payload),
         }
     }
 
@@ -280,7 +280,7 @@ impl<Y, R> Core<'_, Y, (), R> {
             Step::Yielded(value) => return Some(value),
             Step::Ended(End::Returned(value)) => self.state = State::Closed(Some(value)),
             Step::Ended(End::Interrupted(interrupt)) => escape(interrupt),
-            Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
+            Step::Ended(End::Panicked(payload)) => coroutine::unwind(payload),
         }
         None
     }
@@ -312,7 +312,7 @@ fn surface<Y, R>(step: Step<Y, R>) -> Result<CoroutineState<Y, R>, GeneratorErro
         Step::Ended(End::Returned(value)) => Ok(CoroutineState::Complete(value)),
         Step::Ended(End::Interrupted(Interrupt::Throw(exception))) => Err(GeneratorError::Raised(exception)),
         Step::Ended(End::Interrupted(Interrupt::Close)) => escape(Interrupt::Close),
-        Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
+        Step::Ended(End::Panicked(payload)) => coroutine::unwind(payload),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::coroutine;
 
@@ -105,8 +105,8 @@ impl Interrupt {
     #[cold]
     pub(super) fn unwind(self) -> ! {
         match self {
-            Interrupt::Throw(exception) => resume_unwind(Box::new(Raised(exception))),
-            Interrupt::Close => resume_unwind(Box::new(Closing)),
+            Interrupt::Throw(exception) => coroutine::unwind(Box::new(Raised(exception))),
+            Interrupt::Close => coroutine::unwind(Box::new(Closing)),
         }
     }
 
@@ -180,6 +180,9 @@ pub fn raise(exception: impl Any + Send) -> ! {
 /// assert!(matches!(g.throw("stop"), Ok(CoroutineState::Complete("interrupted"))));
 /// ```
 pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Interrupt> {
-    catch_unwind(AssertUnwindSafe(f))
-        .map_err(|payload| Interrupt::from_payload(payload).unwrap_or_else(|panic| resume_unwind(panic)))
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let interrupt = Interrupt::from_payload(payload).unwrap_or_else(|panic| coroutine::unwind(panic));
+        coroutine::caught();
+        interrupt
+    })
 }

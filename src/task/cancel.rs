@@ -1,10 +1,10 @@
 //! Cancellation: a mark on the task, and an unwind at its next cancellation point.
 
-use std::panic::resume_unwind;
 use std::sync::atomic::Ordering::*;
 
 use super::header::{CANCELLED, Header};
 use super::park;
+use crate::coroutine;
 
 /// The payload of the unwind.
 pub(super) struct Cancellation;
@@ -22,11 +22,13 @@ pub(crate) fn checkpoint() {
         && task.is_cancelled()
         && !task.context.is_unwinding()
     {
-        unwind();
+        unwind(task);
     }
 }
 
 #[cold]
-fn unwind() -> ! {
-    resume_unwind(Box::new(Cancellation))
+fn unwind(task: &Header) -> ! {
+    // The task unwinds, and so does the generator in it that is current, if there is one.
+    task.context.begin_unwind();
+    coroutine::unwind(Box::new(Cancellation))
 }

@@ -190,15 +190,17 @@ impl Local {
         self.ready.pop()
     }
 
-    /// Drops the callbacks that are ready.
-    pub(crate) fn drop_callbacks(&self) {
+    /// Takes the callbacks out of the ready ring.
+    pub(crate) fn take_callbacks(&self) -> Vec<Rc<Callback>> {
+        let mut callbacks = Vec::new();
         for _ in 0..self.ready_len() {
             match self.pop() {
-                Some(Ready::Call(callback)) => drop(callback.take()),
+                Some(Ready::Call(callback)) => callbacks.push(callback),
                 Some(task) => self.push(task),
                 None => break,
             }
         }
+        callbacks
     }
 
     /// Tasks that have not ended.

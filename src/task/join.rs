@@ -11,6 +11,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::*;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::cancel::checkpoint;
@@ -37,7 +38,6 @@ impl Joiner {
 /// The handle of a task: waits for its end and gets its result.
 ///
 /// Dropping it lets the task run on by itself. It is also a [`Future`], for executors of that kind.
-#[must_use = "a handle that is dropped detaches its task; `join` waits for it"]
 pub struct JoinHandle<T> {
     task: TaskRef,
     /// Whether the result was taken.
@@ -96,9 +96,7 @@ impl<T> JoinHandle<T> {
         let leave = Leave(&self.task);
         while !self.task.is_done() {
             park();
-            if !self.task.is_done() {
-                checkpoint();
-            }
+            checkpoint();
         }
         std::mem::forget(leave);
     }
@@ -123,7 +121,7 @@ impl<T> JoinHandle<T> {
         match unsafe { self.task.take_result::<T>() } {
             Some(Ok(value)) => Ok(value),
             Some(Err(Failure::Cancelled)) => Err(JoinError(Kind::Cancelled)),
-            Some(Err(Failure::Panicked(payload))) => Err(JoinError(Kind::Panicked(payload))),
+            Some(Err(Failure::Panicked(payload))) => Err(JoinError(Kind::Panicked(Mutex::new(payload)))),
             None => panic!("a `JoinHandle` was polled after it had given its result"),
         }
     }
@@ -201,7 +199,8 @@ pub struct JoinError(Kind);
 
 enum Kind {
     Cancelled,
-    Panicked(Box<dyn Any + Send>),
+    /// In a mutex for `Sync`, which errors are expected to be.
+    Panicked(Mutex<Box<dyn Any + Send>>),
     WouldSuspend,
 }
 
@@ -222,7 +221,7 @@ impl JoinError {
     /// When the task did not panic.
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.0 {
-            Kind::Panicked(payload) => payload,
+            Kind::Panicked(payload) => payload.into_inner().unwrap_or_else(PoisonError::into_inner),
             _ => panic!("`into_panic` was called on the error of a task that did not panic: ask `is_panic` first"),
         }
     }
@@ -233,6 +232,7 @@ impl fmt::Display for JoinError {
         match &self.0 {
             Kind::Cancelled => f.write_str("the task was cancelled"),
             Kind::Panicked(payload) => {
+                let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
                 let text = payload.downcast_ref::<&str>().copied();
                 let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
                 write!(f, "the task panicked: {}", text.unwrap_or("a payload without a text"))

@@ -84,7 +84,7 @@ fn l_unsafe_out_of_place_or_unexplained_is_found() {
         ("net/tcp.rs", explained, 1),
         ("task/park.rs", explained, 0),
         ("task/park.rs", block, 1),
-        ("task/park.rs", &far, 1),
+        ("task/park.rs", far.as_str(), 1),
         ("net/tcp.rs", "// unsafe\nconst S: &str = \"unsafe {\"; #![forbid(unsafe_code)]", 0),
         ("task/mod.rs", "/// # Safety\n/// Be careful.\npub(crate) unsafe fn f() {}", 0),
         ("task/mod.rs", "pub(crate) unsafe fn f() {}", 1),
@@ -114,7 +114,7 @@ fn check(path: &str, text: &str) -> Vec<String> {
     let module = module_of(path);
     let mut violations = Vec::new();
     for (line, used) in source.uses(module.len()) {
-        if let Some(reason) = module.first().and_then(|top| forbidden(top, &used)) {
+        if let Some(reason) = module.first().and_then(|top| forbidden(top, used)) {
             violations.push(format!("src/{path}:{line}: {reason}"));
         }
     }

@@ -20,7 +20,8 @@ pub fn html(comparison: &Comparison) -> String {
     let _ = writeln!(page, "<h1>One job in {} styles</h1>", comparison.trials.len());
     let _ = writeln!(
         page,
-        "<p>{}. Fetch each page, parse it, enter its words into one index.</p>",
+        "<p>{}. Fetch each page, parse it, enter its words into one index, log every step.<br>\
+         A panel fills the width with its own time; its “work” lays the parsing and indexing of all pages over one another.</p>",
         escaped(&comparison.input)
     );
     page.push_str(&verdict(comparison));
@@ -50,7 +51,8 @@ fn verdict(comparison: &Comparison) -> String {
 /// The figures, with a bar for the wall time; here all styles have one scale.
 fn overview(comparison: &Comparison) -> String {
     let longest = comparison.trials.iter().map(|trial| trial.wall).max().unwrap_or_default().as_secs_f64();
-    let mut table = String::from("<table>\n<tr><th>style<th class=\"bar\">wall time, all on one scale");
+    let mut table =
+        String::from("<table>\n<tr><th>style<th class=\"bar\">wall time, all on one scale; blue until the last page");
     for heading in ["last page", "CPU", "threads", "switches", "pages/s", "lines of code"] {
         let _ = write!(table, "<th>{heading}");
     }

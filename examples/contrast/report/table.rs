@@ -78,7 +78,7 @@ fn write_verdict(text: &mut String, comparison: &Comparison) {
     if let ([], Some(trial)) = (objections.as_slice(), comparison.trials.first()) {
         let _ = writeln!(
             text,
-            "{} built the same index: {} words, {} entries, hash {:016x}. Every step of every page is in each log.",
+            "{} built the same index: {} words, {} entries, hash {:016x}.\nEvery step of every page is in each log.",
             if comparison.trials.len() == 1 { "The style" } else { "All styles" },
             number(trial.index.words()),
             number(trial.index.entries()),

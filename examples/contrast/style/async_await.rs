@@ -3,7 +3,7 @@
 //! The code of a page reads like blocking code again, but every function that may wait is `async`, every call of one is
 //! awaited, and the sockets, timeouts and channels are the executor's own.
 
-use std::{cell::RefCell, io, rc::Rc, sync::Arc};
+use std::{cell::RefCell, io, rc::Rc};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -51,7 +51,7 @@ async fn visit_all(job: &Job) -> io::Result<Outcome> {
     Ok(outcome.take().with_log(file))
 }
 
-async fn visit(page: &Arc<Page>, trail: &Trail, outcome: &RefCell<Outcome>) {
+async fn visit(page: &Page, trail: &Trail, outcome: &RefCell<Outcome>) {
     let words = match fetch(page, trail).await {
         Ok(body) => Ok(trail.parse(&body)),
         Err(failure) => Err(trail.blame(failure)),
@@ -59,7 +59,7 @@ async fn visit(page: &Arc<Page>, trail: &Trail, outcome: &RefCell<Outcome>) {
     outcome.borrow_mut().enter(trail, words);
 }
 
-async fn fetch(page: &Arc<Page>, trail: &Trail) -> Result<Body, Failure> {
+async fn fetch(page: &Page, trail: &Trail) -> Result<Body, Failure> {
     let mut stream =
         time::timeout(trail.time_left()?, TcpStream::connect(page.addr)).await.map_err(io::Error::from)??;
     stream.write_all(&page.request()).await?;

@@ -41,7 +41,7 @@ fn spawn_visit(job: &Job, page: &Arc<Page>, log: &Rc<Log>, outcome: &Rc<RefCell<
     })
 }
 
-fn visit(page: &Arc<Page>, trail: &Trail, outcome: &RefCell<Outcome>) {
+fn visit(page: &Page, trail: &Trail, outcome: &RefCell<Outcome>) {
     let words = match fetch(page, trail) {
         Ok(body) => Ok(trail.parse(&body)),
         Err(failure) => Err(trail.blame(failure)),
@@ -49,7 +49,7 @@ fn visit(page: &Arc<Page>, trail: &Trail, outcome: &RefCell<Outcome>) {
     outcome.borrow_mut().enter(trail, words);
 }
 
-fn fetch(page: &Arc<Page>, trail: &Trail) -> Result<Body, Failure> {
+fn fetch(page: &Page, trail: &Trail) -> Result<Body, Failure> {
     let mut stream = TcpStream::connect_timeout(&page.addr, trail.time_left()?)?;
     stream.write_all(&page.request())?;
     trail.step(Step::Connect);

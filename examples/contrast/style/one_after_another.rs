@@ -7,10 +7,7 @@ use std::{
     io::{self, Read as _, Write as _},
     iter,
     net::TcpStream,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver, Sender},
-    },
+    sync::mpsc::{self, Receiver, Sender},
     thread,
 };
 
@@ -43,7 +40,7 @@ fn visit_all(job: &Job, log: Sender<Line>) -> Outcome {
     outcome
 }
 
-fn visit(page: &Arc<Page>, trail: &Trail, outcome: &mut Outcome) {
+fn visit(page: &Page, trail: &Trail, outcome: &mut Outcome) {
     let words = match fetch(page, trail) {
         Ok(body) => Ok(trail.parse(&body)),
         Err(failure) => Err(trail.blame(failure)),
@@ -51,7 +48,7 @@ fn visit(page: &Arc<Page>, trail: &Trail, outcome: &mut Outcome) {
     outcome.enter(trail, words);
 }
 
-fn fetch(page: &Arc<Page>, trail: &Trail) -> Result<Body, Failure> {
+fn fetch(page: &Page, trail: &Trail) -> Result<Body, Failure> {
     let mut stream = TcpStream::connect_timeout(&page.addr, trail.time_left()?)?;
     stream.write_all(&page.request())?;
     trail.step(Step::Connect);

@@ -8,7 +8,7 @@ use std::{
     iter,
     net::TcpStream,
     sync::{
-        Arc, Mutex,
+        Mutex,
         mpsc::{self, Receiver},
     },
     thread,
@@ -42,7 +42,7 @@ pub fn run(job: &Job) -> io::Result<Outcome> {
     Ok(outcome.into_inner().expect("no page panics").with_log(file))
 }
 
-fn visit(page: &Arc<Page>, trail: &Trail, outcome: &Mutex<Outcome>) {
+fn visit(page: &Page, trail: &Trail, outcome: &Mutex<Outcome>) {
     let words = match fetch(page, trail) {
         Ok(body) => Ok(trail.parse(&body)),
         Err(failure) => Err(trail.blame(failure)),
@@ -50,7 +50,7 @@ fn visit(page: &Arc<Page>, trail: &Trail, outcome: &Mutex<Outcome>) {
     outcome.lock().expect("no page panics").enter(trail, words);
 }
 
-fn fetch(page: &Arc<Page>, trail: &Trail) -> Result<Body, Failure> {
+fn fetch(page: &Page, trail: &Trail) -> Result<Body, Failure> {
     let mut stream = TcpStream::connect_timeout(&page.addr, trail.time_left()?)?;
     stream.write_all(&page.request())?;
     trail.step(Step::Connect);

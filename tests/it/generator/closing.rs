@@ -243,7 +243,7 @@ fn g4_close_of_a_generator_used_as_an_iterator() {
     let body = trace.clone();
     let mut generator = Generator::new(move |co: &Co<i32>| {
         let _local = body.guard("local");
-        (1..).for_each(|n| co.yield_(n));
+        co.yield_all(1..);
     });
     assert_eq!(generator.by_ref().take(3).collect::<Vec<_>>(), [1, 2, 3]);
     trace.said(&[]);

@@ -136,10 +136,14 @@ fn g1_finished_after_an_exception_a_panic_and_a_close() {
     let panicked: &mut Generator<i32, i32, ()> = &mut panicked;
     assert_eq!(panic_text(|| panicked.start()), "no");
 
-    let mut closed = started(Generator::new(|co: &Co<i32, i32>| drop(co.yield_(1))));
+    let mut closed = started(Generator::new(|co: &Co<i32, i32>| {
+        co.yield_(1);
+    }));
     assert!(matches!(closed.close(), Ok(None)));
 
-    let mut never_started = Generator::new(|co: &Co<i32, i32>| drop(co.yield_(1)));
+    let mut never_started = Generator::new(|co: &Co<i32, i32>| {
+        co.yield_(1);
+    });
     assert!(matches!(never_started.close(), Ok(None)));
 
     for generator in [raised, panicked, &mut closed, &mut never_started] {
@@ -346,7 +350,8 @@ fn g2_values_of_any_size_and_kind() {
     yields(empty.start(), ());
     returns(empty.send(()), ());
 
-    let mut function = Generator::new(|co: &Co<fn(i32) -> i32, Box<dyn Fn(i32) -> i32>>| co.yield_(i32::abs)(4));
+    type Function = Box<dyn Fn(i32) -> i32>;
+    let mut function = Generator::new(|co: &Co<fn(i32) -> i32, Function>| co.yield_(i32::abs)(4));
     let Ok(corro::CoroutineState::Yielded(abs)) = function.start() else { panic!("a function") };
     assert_eq!(abs(-3), 3);
     let Ok(corro::CoroutineState::Complete(value)) = function.send(Box::new(|n| n * 10)) else { panic!("an end") };

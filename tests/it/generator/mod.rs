@@ -8,13 +8,19 @@ mod closing;
 mod delegation;
 mod delegation_ends;
 mod drops;
+mod in_tasks;
 mod lifecycle;
+mod limits;
 mod panics;
+mod resuming;
+mod scoping;
 mod throwing;
+mod unwinding;
 
 use std::fmt::Debug;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use corro::CoroutineState::{Complete, Yielded};
 use corro::generator::{CloseError, Exception, GeneratorError};
@@ -144,20 +150,24 @@ pub(crate) fn started<Y, S, R>(mut generator: Generator<Y, S, R>) -> Generator<Y
     generator
 }
 
-/// Runs `f` in a destructor while the thread unwinds from a panic.
+/// Runs `f` in a destructor while the thread unwinds from a panic. What `f` asserts fails after that.
 pub(crate) fn while_unwinding(f: impl FnOnce()) {
-    struct InDrop<F: FnOnce()>(Option<F>);
-    impl<F: FnOnce()> Drop for InDrop<F> {
+    struct InDrop<'a, F: FnOnce()>(Option<F>, &'a mut thread::Result<()>);
+    impl<F: FnOnce()> Drop for InDrop<'_, F> {
         fn drop(&mut self) {
-            assert!(std::thread::panicking());
-            self.0.take().expect("dropped once")();
+            assert!(thread::panicking());
+            let f = self.0.take().expect("dropped once");
+            // A panic that left the destructor would abort.
+            *self.1 = catch_unwind(AssertUnwindSafe(f));
         }
     }
+    let mut result = Ok(());
     let unwound = catch_unwind(AssertUnwindSafe(|| {
-        let _in_drop = InDrop(Some(f));
+        let _in_drop = InDrop(Some(f), &mut result);
         // No panic hook: nothing is printed.
-        std::panic::resume_unwind(Box::new("unwinding"));
+        resume_unwind(Box::new("unwinding"));
     }));
     assert!(unwound.is_err());
-    assert!(!std::thread::panicking(), "the panic count is what it was");
+    result.unwrap_or_else(|payload| resume_unwind(payload));
+    assert!(!thread::panicking(), "the panic count is what it was");
 }

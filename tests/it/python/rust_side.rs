@@ -125,13 +125,15 @@ fn resume_next<S: Receive>(generator: &mut Generator<Value, S, Value>) -> Resume
     }
 }
 
+type ByName<S> = HashMap<&'static str, Option<Generator<Value, S, Value>>>;
+
 /// The generators of a running program and the last exception that came out of an operation.
 pub(crate) struct Env<S: Receive> {
     program: Program,
     pub(crate) style: Style,
     close_returns_value: bool,
     /// `None` while the generator runs or is delegated to.
-    generators: RefCell<HashMap<&'static str, Option<Generator<Value, S, Value>>>>,
+    generators: RefCell<ByName<S>>,
     last: RefCell<Option<Exception>>,
 }
 
