@@ -112,19 +112,10 @@ impl EventLoop {
     /// As [`run`](Self::run); a panic of `main` is returned.
     fn run_caught<T>(&self, main: impl FnOnce() -> T) -> std::thread::Result<T> {
         refuse_nesting();
-        let _entered = self.worker.enter();
-        let _stuck = AbortOnUnwind;
-        // SAFETY: this returns only after the task of `main` has ended, so what `main` borrows and the result are
-        // used within this call; an unwind from the loop itself aborts.
-        let handle = unsafe { task::spawn_unchecked(self.local(), task::Builder::new().name("main"), main) };
-        while !handle.is_finished() {
-            self.worker.pass(|| handle.is_finished());
-        }
-        std::mem::forget(_stuck);
-        match handle.join() {
+        match self.worker.run(main) {
             Ok(value) => Ok(value),
             Err(error) if error.is_panic() => Err(error.into_panic()),
-            Err(_) => panic!("the main task was cancelled"),
+            Err(error) => panic!("the main task gave no result: {error}"),
         }
     }
 
@@ -136,10 +127,7 @@ impl EventLoop {
     /// On a thread that is running tasks already.
     pub fn run_until_idle(&self) {
         refuse_nesting();
-        let _entered = self.worker.enter();
-        while !self.worker.is_idle() {
-            self.worker.pass(|| self.worker.is_idle());
-        }
+        self.worker.run_until_idle();
     }
 
     /// Starts a task. Neither its body nor its result need be `Send`.
@@ -254,15 +242,6 @@ fn refuse_nesting() {
 fn make_ready(callback: Rc<Callback>) {
     if let Some(local) = task::local() {
         local.push(Ready::Call(callback));
-    }
-}
-
-/// The loop itself must not unwind while a task that borrows from its caller has not ended.
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        crate::generator::abort("the event loop panicked, which is a bug in corro");
     }
 }
 

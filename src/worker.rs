@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::driver::{self, Driver, Timers};
 use crate::generator::{self, Unraisable};
-use crate::task::{self, Callback, Fibers, Home, Local, Ready, TaskRef};
+use crate::task::{self, Callback, Fibers, Home, JoinError, Local, Ready, TaskRef};
 
 pub(crate) struct Worker {
     pub(crate) local: Local,
@@ -34,13 +34,38 @@ impl Worker {
     }
 
     /// Makes this the worker of the thread until the result is dropped.
-    pub(crate) fn enter(&self) -> Entered<'_> {
+    fn enter(&self) -> Entered<'_> {
         Entered { _task: task::enter(&self.local), _driver: driver::enter(&self.driver) }
+    }
+
+    /// Runs `main` as a task, and passes until it has ended.
+    pub(crate) fn run<T>(&self, main: impl FnOnce() -> T) -> Result<T, JoinError> {
+        let _entered = self.enter();
+        let stuck = AbortOnUnwind;
+        // SAFETY: this returns only after the task has ended, and so has used up what `main` borrows, and its handle
+        // is joined here. It is left neither by an unwind, which aborts, nor by a suspension: code that runs on the
+        // worker's stack is in no coroutine (see `task::enter`), and a task can suspend itself only.
+        let handle = unsafe { task::spawn_unchecked(&self.local, task::Builder::new().name("main"), main) };
+        while !handle.is_finished() {
+            self.pass(|| handle.is_finished());
+        }
+        std::mem::forget(stuck);
+        handle.join()
+    }
+
+    /// Passes until no task, timer or wait for I/O is left.
+    pub(crate) fn run_until_idle(&self) {
+        let _entered = self.enter();
+        let stuck = AbortOnUnwind;
+        while !self.is_idle() {
+            self.pass(|| self.is_idle());
+        }
+        std::mem::forget(stuck);
     }
 
     /// One pass. It ends in sleep if nothing is ready, unless the pass has brought what the caller waits for.
     #[inline]
-    pub(crate) fn pass(&self, is_over: impl FnOnce() -> bool) {
+    fn pass(&self, is_over: impl FnOnce() -> bool) {
         if self.local.home.has_mail() {
             self.local.take_mail();
         }
@@ -90,7 +115,7 @@ impl Worker {
     }
 
     /// Whether no task, timer or wait for I/O is left.
-    pub(crate) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.local.live() == 0
             && self.local.ready_len() == 0
             && self.driver.io_waiters() == 0
@@ -110,6 +135,7 @@ impl Worker {
     /// Cancels all tasks and runs them until they have unwound; what was to be called is dropped.
     pub(crate) fn wind_up(&self) {
         let _entered = self.enter();
+        let stuck = AbortOnUnwind;
         self.local.close();
         while !self.is_wound_up() {
             for callback in self.local.take_callbacks() {
@@ -117,6 +143,7 @@ impl Worker {
             }
             self.pass(|| self.local.live() == 0);
         }
+        std::mem::forget(stuck);
     }
 
     /// Whether there is nothing left to unwind or to drop. Timers are dropped when no task is left that could own one.
@@ -155,16 +182,29 @@ impl Worker {
     }
 }
 
+/// A worker must not unwind: its tasks may borrow from its caller.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        generator::abort("the event loop panicked, which is a bug in corro");
+    }
+}
+
 /// See [`Worker::enter`].
-pub(crate) struct Entered<'a> {
+struct Entered<'a> {
     _task: task::Entered<'a>,
     _driver: driver::Entered<'a>,
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        debug_assert_eq!(self.local.live(), 0, "a worker must unwind its tasks before it ends");
-        self.local.home.close();
+        // A home with a task that has not ended must not serve another worker: it is leaked.
+        if self.local.live() == 0 {
+            self.local.home.close();
+        } else {
+            debug_assert!(false, "a worker must unwind its tasks before it ends");
+        }
     }
 }
 

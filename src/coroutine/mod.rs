@@ -26,8 +26,8 @@ use std::ptr;
 
 pub(crate) use corosensei::{Coroutine, CoroutineResult, Yielder};
 pub(crate) use overflow::guard_thread;
-pub use stack::{StackStats, stacks};
 pub(crate) use stack::{DEFAULT_STACK_SIZE, Stack, probe, round_size};
+pub use stack::{StackStats, stacks};
 
 /// What a coroutine is, for those that look at the chain.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -120,6 +120,9 @@ pub(crate) fn current() -> *const Context {
 pub(crate) fn set_current(context: *const Context) {
     CURRENT.set(context);
 }
+
+/// The payload with which a cancelled task unwinds. It stands here since every layer lets it through in silence.
+pub(crate) struct Cancellation;
 
 /// Unwinds the current coroutine, without a word of the panic hook.
 #[cold]

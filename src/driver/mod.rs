@@ -45,6 +45,13 @@ pub(crate) use self::timer::{Key as TimerKey, Timers};
 pub use self::wait::WouldSuspend;
 pub(crate) use self::wait::{Alarm, pause, pause_until, refuse_callback, wait_fd, would_suspend};
 
+/// Where a driver's nanoseconds begin: long ago, so that deadlines that are past have their order too.
+fn origin() -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_sub(YEAR).unwrap_or(now)
+}
+
 /// What a descriptor is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -102,7 +109,7 @@ impl Driver {
             reactor,
             events: Cell::default(),
             timers: RefCell::new(Timers::new()),
-            clock: Clock { origin: Instant::now(), set: Cell::new(None) },
+            clock: Clock { origin: origin(), set: Cell::new(None) },
             pool: OnceCell::new(),
             waits,
             external: Rc::default(),

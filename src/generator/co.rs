@@ -94,11 +94,7 @@ pub struct Co<Y, S = ()> {
 }
 
 impl<Y, S> Co<Y, S> {
-    pub(super) fn new(
-        yielder: &Yielder<(), Y>,
-        context: Context,
-        delegator: *const Co<Y, S>,
-    ) -> Co<Y, S> {
+    pub(super) fn new(yielder: &Yielder<(), Y>, context: Context, delegator: *const Co<Y, S>) -> Co<Y, S> {
         Co {
             yielder,
             mail: Mail::new(),
@@ -280,9 +276,9 @@ impl<Y, S> Co<Y, S> {
         }
         let before = self.root().closing.get();
         let Some(end) = inner.core.delegate(self, first_value::<S>) else {
-            return inner.take_return().expect(
-                "`yield_from` was given a generator that has finished and whose return value was taken",
-            );
+            return inner
+                .take_return()
+                .expect("`yield_from` was given a generator that has finished and whose return value was taken");
         };
         let closing = self.root().closing.get();
         match end {

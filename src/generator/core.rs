@@ -17,7 +17,7 @@ use super::co::Co;
 use super::interrupt::{Exception, Interrupt};
 use super::unraisable::{self, Unraisable};
 use super::{CloseError, CoroutineState, GeneratorError, Status};
-use crate::coroutine::{self, Context, Coroutine, CoroutineResult, Stack};
+use crate::coroutine::{self, Cancellation, Context, Coroutine, CoroutineResult, Stack, Yielder};
 
 /// A drop gives up on a body that has ignored this many closes.
 const MAX_IGNORED_CLOSES: u32 = 64;
@@ -188,13 +188,11 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         let mut co: *const Co<Y, S> = ptr::null();
         let place = &raw mut co;
         let root = move |yielder: &_, ()| -> Outcome<R> {
-            let co = Co::new(yielder, Context::of_generator(guard, size), outer);
+            // A large `Co` may overflow the stack by itself; the report needs to know by then whose stack it is.
+            let starting = Context::of_generator(guard, size);
+            coroutine::set_current(&starting);
             // SAFETY: `place` is a local of `begin`, which waits in `resume` while this runs for the first time.
-            unsafe { *place = &co };
-            co.enter_root();
-            let outcome = catch_unwind(AssertUnwindSafe(|| body(&co)));
-            co.leave_root();
-            outcome
+            unsafe { run_body(yielder, Context::of_generator(guard, size), outer, place, body) }
         };
         // SAFETY: what the body borrows ('env) outlives this `Core`, and dropping the core first runs the body to
         // its end; `ScopedGenerator`, whose core may be borrowed from, is closed by `scoped` before it returns.
@@ -251,6 +249,8 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
                         unraisable::report(Unraisable::panic("the value of an ignored close", payload));
                     }
                 }
+                // The task unwinds at its next cancellation point all the same.
+                Err(payload) if payload.is::<Cancellation>() => return,
                 Err(payload) if unwinding => {
                     let _ = payload;
                     unraisable::abort("a generator panicked while it was dropped by a thread that unwinds")
@@ -260,6 +260,27 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         }
         unraisable::abort("a generator that was dropped ignored 64 closes: let its body end after `Interrupt::Close`")
     }
+}
+
+/// The root of a body: makes its `Co`, writes down where that is, and runs it.
+///
+/// # Safety
+/// `place` can be written until the body first yields or ends.
+#[inline(never)]
+unsafe fn run_body<Y, S, R>(
+    yielder: &Yielder<(), Y>,
+    context: Context,
+    outer: *const Co<Y, S>,
+    place: *mut *const Co<Y, S>,
+    body: Body<'_, Y, S, R>,
+) -> Outcome<R> {
+    let co = Co::new(yielder, context, outer);
+    // SAFETY: the caller's promise.
+    unsafe { *place = &co };
+    co.enter_root();
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&co)));
+    co.leave_root();
+    outcome
 }
 
 impl<Y, R> Core<'_, Y, (), R> {

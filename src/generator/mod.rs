@@ -36,8 +36,8 @@ pub use self::co::Co;
 use self::core::Core;
 pub use self::interrupt::{Exception, Interrupt, catch, raise};
 pub use self::scoped::{ScopedGenerator, scoped};
-pub(crate) use self::unraisable::{abort, report};
 pub use self::unraisable::{Unraisable, set_unraisable_hook};
+pub(crate) use self::unraisable::{abort, report};
 use crate::coroutine;
 
 /// A body that yields values of `Y`, is sent values of `S` and returns an `R`.

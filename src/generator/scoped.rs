@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::core::Core;
-use super::{Co, CloseError, CoroutineState, Exception, GeneratorError, Status};
+use super::{CloseError, Co, CoroutineState, Exception, GeneratorError, Status};
 use crate::coroutine;
 
 /// The handle of a generator whose body may borrow; made by [`scoped`].
@@ -77,10 +77,7 @@ impl<Y, S, R> ScopedGenerator<'_, Y, S, R> {
     ///
     /// # Errors
     /// As there.
-    pub fn throw(
-        &mut self,
-        exception: impl std::any::Any + Send,
-    ) -> Result<CoroutineState<Y, R>, GeneratorError> {
+    pub fn throw(&mut self, exception: impl std::any::Any + Send) -> Result<CoroutineState<Y, R>, GeneratorError> {
         self.core.throw(Exception::new(exception))
     }
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Exception;
@@ -78,10 +79,15 @@ pub fn set_unraisable_hook(hook: impl Fn(&Unraisable) + Send + Sync + 'static) {
 pub(crate) fn report(unraisable: Unraisable) {
     // Called without the lock, so that a hook may set another one.
     let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
-    match hook {
-        Some(hook) => hook(&unraisable),
-        None => eprintln!("corro: {unraisable}"),
-    }
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        match hook {
+            Some(hook) => hook(&unraisable),
+            None => eprintln!("corro: {unraisable}"),
+        }
+        drop(unraisable);
+    }));
+    // Nothing may come out of here: what a hook or the destructor of a payload panics with is leaked.
+    std::mem::forget(told);
 }
 
 /// Ends the process with a sentence.

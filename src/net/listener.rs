@@ -70,7 +70,7 @@ impl TcpListener {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.socket.read_with(accept) {
-                Err(error) if is_shortage(&error) => driver::pause(pause)?,
+                Err(error) if is_shortage(&error) => driver::pause(pause),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 done => return done,
             }

@@ -4,10 +4,7 @@ use std::sync::atomic::Ordering::*;
 
 use super::header::{CANCELLED, Header};
 use super::park;
-use crate::coroutine;
-
-/// The payload of the unwind.
-pub(super) struct Cancellation;
+use crate::coroutine::{self, Cancellation};
 
 /// Marks a task as cancelled.
 pub(super) fn mark(task: &Header) {

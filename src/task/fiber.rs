@@ -15,8 +15,8 @@ use std::ptr;
 use super::cancel;
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, TaskRef};
 use super::home::Local;
-use super::ring::Ready;
 use super::park::RUNNING;
+use super::ring::Ready;
 use super::waker;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};
 use std::sync::atomic::Ordering::*;
@@ -92,11 +92,27 @@ fn complete(task: &Header) {
             Err(now) => state = now,
         }
     }
-    if state & JOINING != 0 {
+    task.joined.set(state & JOINING != 0);
+}
+
+/// Tells the joiner of a task that is done. On the worker's stack, since a foreign waker may do anything.
+#[inline]
+fn wake_joiner(task: &Header) {
+    if task.joined.get() {
         // SAFETY: DONE was set while JOINING was: the joiner is ours.
         if let Some(joiner) = unsafe { (*task.joiner.get()).take() } {
             joiner.wake();
         }
+    }
+}
+
+/// Nothing may unwind out of a fiber: its task would be neither running nor ended.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("corro: a panic left the root of a task, which is a bug in corro");
+        std::process::abort();
     }
 }
 
@@ -121,8 +137,10 @@ impl Fibers {
         let fiber = task.fiber.get().cast_mut();
         RUNNING.set(task.as_ptr());
         let resumer = coroutine::enter(&task.context, task.leaf.get());
+        let guard = AbortOnUnwind;
         // SAFETY: the fiber was boxed by `begin` and is this task's until the task ends.
         let stop = unsafe { (*fiber).coroutine.resume(()) };
+        mem::forget(guard);
         task.leaf.set(coroutine::leave(resumer));
         RUNNING.set(ptr::null());
         match stop {
@@ -166,10 +184,13 @@ impl Fibers {
         local.forget(task);
         // SAFETY: boxed by `begin`; the task, which has ended, lets go of it.
         let fiber = unsafe { Box::from_raw(fiber) };
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < IDLE {
-            idle.push(fiber);
+        {
+            let mut idle = self.idle.borrow_mut();
+            if idle.len() < IDLE {
+                idle.push(fiber);
+            }
         }
+        wake_joiner(task);
     }
 }
 
@@ -191,6 +212,7 @@ fn fail(local: &Local, task: &TaskRef, error: io::Error) {
     complete(task);
     task.phase.set(Phase::Ended);
     local.forget(task);
+    wake_joiner(task);
 }
 
 /// Suspends the running task.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 use super::fiber::{Fiber, FiberYielder};
 use super::home::Home;
 use super::join::Joiner;
-use crate::coroutine::Context;
+use crate::coroutine::{Cancellation, Context};
 
 /// The task has ended and its result, if any, is in place. Set once, by the home thread.
 pub(super) const DONE: usize = 1;
@@ -70,6 +70,8 @@ pub(crate) struct Header {
     /// Neighbours in the home's list of tasks that have not ended.
     pub(super) previous: Cell<*const Header>,
     pub(super) next: Cell<*const Header>,
+    /// The joiner was there when the task ended, and is to be told.
+    pub(super) joined: Cell<bool>,
     /// Somebody waits for the end by the task's id; the scheduler is told of it.
     pub(crate) watched: Cell<bool>,
     pub(super) joiner: UnsafeCell<Option<Joiner>>,
@@ -99,7 +101,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     fn of_payload(payload: Box<dyn Any + Send>) -> Failure {
-        if payload.is::<super::cancel::Cancellation>() { Failure::Cancelled } else { Failure::Panicked(payload) }
+        if payload.is::<Cancellation>() { Failure::Cancelled } else { Failure::Panicked(payload) }
     }
 }
 
@@ -225,6 +227,7 @@ impl Header {
             yielder: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
+            joined: Cell::new(false),
             watched: Cell::new(false),
             joiner: UnsafeCell::new(None),
         }
@@ -302,12 +305,7 @@ impl Header {
 
 impl VTable {
     const fn of<F: FnOnce() -> T, T>() -> &'static VTable {
-        &VTable {
-            run: run::<F, T>,
-            give_up: give_up::<F, T>,
-            drop_result: drop_result::<T>,
-            free: free::<F, T>,
-        }
+        &VTable { run: run::<F, T>, give_up: give_up::<F, T>, drop_result: drop_result::<T>, free: free::<F, T> }
     }
 }
 
@@ -327,7 +325,7 @@ unsafe fn give_up<F: FnOnce() -> T, T>(task: NonNull<Header>, failure: Failure) 
         let whole = task.cast::<Whole<F, T>>().as_ref();
         let body = (*whole.body.get()).take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-        *whole.front.result.get() = Some(Err(dropped.map_or_else(Failure::Panicked, |()| failure)));
+        *whole.front.result.get() = Some(Err(dropped.map_or_else(Failure::of_payload, |()| failure)));
     }
 }
 
@@ -335,7 +333,15 @@ unsafe fn drop_result<T>(task: NonNull<Header>) {
     // SAFETY: made by `allocate` with this type; the caller has the result to itself.
     let result = unsafe { (*task.cast::<Front<T>>().as_ref().result.get()).take() };
     // A panic here has nobody to go to; the hook of panics has told of it.
-    drop(catch_unwind(AssertUnwindSafe(|| drop(result))));
+    swallow_panic(|| drop(result));
+}
+
+/// Runs `f`; whatever unwinds from it ends here, also if the payload panics as it is dropped.
+pub(super) fn swallow_panic(f: impl FnOnce()) {
+    let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { return };
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
 }
 
 unsafe fn free<F, T>(task: NonNull<Header>) {

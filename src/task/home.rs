@@ -15,7 +15,8 @@
 //! **No wake is lost.** The sleeper stores `sleeping`, then looks at the inbox; the waker pushes, then looks at
 //! `sleeping`. With a `SeqCst` fence between the two on either side, one of them sees the other.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*, fence};
@@ -153,6 +154,8 @@ pub(crate) struct Local {
     /// First of the tasks that have not ended.
     first: Cell<*const Header>,
     live: Cell<usize>,
+    /// The tasks that have not ended by their ids; made when somebody first asks for one.
+    by_id: OnceCell<RefCell<HashMap<u64, *const Header>>>,
     stack_size: usize,
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
@@ -165,6 +168,7 @@ impl Local {
             ready: Ring::new(),
             first: Cell::new(ptr::null()),
             live: Cell::new(0),
+            by_id: OnceCell::new(),
             stack_size,
             closing: Cell::new(false),
         }
@@ -218,6 +222,9 @@ impl Local {
             second.previous.set(task.as_ptr());
         }
         self.live.set(self.live.get() + 1);
+        if let Some(index) = self.by_id.get() {
+            index.borrow_mut().insert(task.id, task.as_ptr());
+        }
         if self.closing.get() {
             super::cancel::mark(&task);
         }
@@ -238,6 +245,9 @@ impl Local {
             }
         }
         self.live.set(self.live.get() - 1);
+        if let Some(index) = self.by_id.get() {
+            index.borrow_mut().remove(&task.id);
+        }
     }
 
     /// Cancels every task, and those that come yet.
@@ -249,17 +259,13 @@ impl Local {
         }
     }
 
-    /// The task of this id, if it has not ended. Looks at the newest first.
+    /// The task of this id, if it has not ended. From the first call on, tasks are kept by their ids too.
     pub(crate) fn find(&self, id: super::Id) -> Option<TaskRef> {
-        let mut at = self.first.get();
-        // SAFETY: as in `adopt`.
-        while let Some(task) = unsafe { at.as_ref() } {
-            if task.id() == id {
-                return Some(task.counted());
-            }
-            at = task.next.get();
-        }
-        None
+        let index =
+            self.by_id.get_or_init(|| RefCell::new(self.tasks().iter().map(|task| (task.id, task.as_ptr())).collect()));
+        let task = index.borrow().get(&id.0).copied()?;
+        // SAFETY: as in `adopt`; `forget` takes what has ended out of the index.
+        Some(unsafe { &*task }.counted())
     }
 
     /// The tasks that have not ended.

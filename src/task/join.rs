@@ -30,7 +30,7 @@ impl Joiner {
     pub(super) fn wake(self) {
         match self {
             Joiner::Waiter(waker) => waker.wake(),
-            Joiner::Future(waker) => waker.wake(),
+            Joiner::Future(waker) => super::header::swallow_panic(|| waker.wake()),
         }
     }
 }

@@ -28,8 +28,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) use self::cancel::checkpoint;
 pub(crate) use self::fiber::Fibers;
-pub(crate) use self::header::TaskRef;
 use self::header::Settings;
+pub(crate) use self::header::TaskRef;
 pub(crate) use self::home::{Callback, Home, Local};
 pub use self::join::{JoinError, JoinHandle};
 pub(crate) use self::park::{Entered, Mode, enter, give_way, local, mode, park, running};
@@ -107,11 +107,7 @@ pub(crate) fn spawn_on<T: 'static>(
 ///
 /// # Safety
 /// What the body and its result borrow must be there until the task has ended.
-pub(crate) unsafe fn spawn_unchecked<T>(
-    local: &Local,
-    builder: Builder,
-    body: impl FnOnce() -> T,
-) -> JoinHandle<T> {
+pub(crate) unsafe fn spawn_unchecked<T>(local: &Local, builder: Builder, body: impl FnOnce() -> T) -> JoinHandle<T> {
     let stack_size = builder.stack_size.map_or(local.stack_size(), coroutine::round_size);
     let settings = Settings { id: next_id(), name: builder.name.map(String::into_boxed_str), stack_size };
     let task = TaskRef::new(settings, body);

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::*;
 use super::fiber::{self, Stop};
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
 use super::home::Local;
+use crate::coroutine::{self, Context};
 
 thread_local! {
     /// The task that runs on this thread, or null.
@@ -39,6 +40,7 @@ pub(crate) fn mode() -> Mode {
         Some(task) if task.context.is_unwinding() => Mode::Unwinding,
         Some(_) => Mode::Task,
         None if LOCAL.get().is_null() => Mode::Thread,
+        None if std::thread::panicking() => Mode::Unwinding,
         None => Mode::Callback,
     }
 }
@@ -60,13 +62,21 @@ pub(crate) fn local<'a>() -> Option<&'a Local> {
 
 /// Makes `local` the worker of this thread until the result is dropped.
 pub(crate) fn enter(local: &Local) -> Entered<'_> {
-    Entered { before: LOCAL.replace(local), running: RUNNING.replace(ptr::null()), _local: local }
+    Entered {
+        before: LOCAL.replace(local),
+        running: RUNNING.replace(ptr::null()),
+        context: coroutine::leave(ptr::null()),
+        _local: local,
+    }
 }
 
 /// See [`enter`].
 pub(crate) struct Entered<'a> {
     before: *const Local,
     running: *const Header,
+    /// The coroutine that runs the worker, if one does. Its yields must not take the worker away, so no code that the
+    /// worker runs counts as a part of it.
+    context: *const Context,
     _local: &'a Local,
 }
 
@@ -74,6 +84,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         LOCAL.set(self.before);
         RUNNING.set(self.running);
+        coroutine::set_current(self.context);
     }
 }
 
