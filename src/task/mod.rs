@@ -1,15 +1,19 @@
-//! Tasks: what they are, how they wait, how they end.
+//! Tasks: plain closures that block, on cheap stacks of their own.
 //!
-//! This is the waist of the crate. What blocks, above, knows [`park()`], [`Waker`] and [`WaitQueue`] and names no
-//! scheduler; the schedulers, beside, run what is [`Ready`] and know nothing of what blocks.
+//! [`spawn`] starts one on the scheduler of the caller, [`Builder`] one with a name or another stack size. A
+//! [`JoinHandle`] waits for its end. A task that has started stays on its thread.
 //!
-//! | file | job |
-//! |---|---|
-//! | `header` | the task itself: one allocation, its state bits |
-//! | `home`, `ring` | where it lives: the inbox for other threads, the ready queue |
-//! | `fiber` | the coroutine that it runs on |
-//! | `park`, `waker`, `wait_queue` | how it waits |
-//! | `join`, `cancel` | how it ends |
+//! Cancelling a task unwinds it at its next *cancellation point*, which every blocking call of this crate is:
+//! destructors run, no panic is reported. A body that catches the unwind meets it again at its next blocking call.
+
+// This is the waist of the crate. What blocks, above, knows `park`, `Waker` and `WaitQueue` and names no scheduler;
+// the schedulers run what is `Ready` and know nothing of what blocks.
+//
+// header                     the task itself: one allocation, its state bits
+// home, ring                 where it lives: the inbox for other threads, the ready queue
+// fiber                      the coroutine that it runs on
+// park, waker, wait_queue    how it waits
+// join, cancel               how it ends
 
 mod cancel;
 mod fiber;

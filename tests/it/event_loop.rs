@@ -196,7 +196,8 @@ fn s2_what_becomes_ready_runs_in_the_next_pass() {
 fn s2_a_sleep_of_nothing_is_one_pass() {
     let trace = Trace::new();
     let early = Instant::now();
-    let waits: [(&str, fn(Instant)); 4] = [
+    type Wait = (&'static str, fn(Instant));
+    let waits: [Wait; 4] = [
         ("yield", |_| yield_now()),
         ("zero", |_| corro::sleep(Duration::ZERO)),
         ("past", |early| corro::sleep_until(early)),

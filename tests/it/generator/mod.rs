@@ -7,6 +7,7 @@ mod catching;
 mod closing;
 mod delegation;
 mod delegation_ends;
+mod delegation_mixed;
 mod drops;
 mod in_tasks;
 mod lifecycle;
@@ -45,8 +46,8 @@ impl Trace {
     }
 
     /// Says `word` when it is dropped.
-    pub(crate) fn guard(&self, word: &'static str) -> Guard {
-        Guard { trace: self.clone(), word }
+    pub(crate) fn guard(&self, word: impl Into<String>) -> Guard {
+        Guard { trace: self.clone(), word: word.into() }
     }
 
     /// What was said since the last call.
@@ -65,12 +66,12 @@ impl Trace {
 #[derive(Clone)]
 pub(crate) struct Guard {
     trace: Trace,
-    word: &'static str,
+    word: String,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.trace.say(self.word);
+        self.trace.say(std::mem::take(&mut self.word));
     }
 }
 

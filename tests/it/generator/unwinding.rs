@@ -277,6 +277,87 @@ fn g13_a_body_resumed_from_a_destructor_that_unwinds_itself_cannot_suspend() {
 }
 
 #[test]
+fn g13_a_catch_in_a_destructor_does_not_let_the_unwinding_body_suspend() {
+    let trace = Trace::new();
+    let body = trace.clone();
+    let mut generator = started(Generator::new(move |co: &Co<i32>| {
+        let _local = OnDrop(|| {
+            // This unwinding ends here, the other one goes on.
+            assert!(catch(|| corro::generator::raise("in the destructor")).is_err());
+            body.say(word(co.try_yield(2)));
+            assert!(catch_unwind(AssertUnwindSafe(|| corro::generator::raise("again"))).is_err());
+            body.say(word(co.try_yield(3)));
+        });
+        co.yield_(1);
+    }));
+    let closed = generator.close();
+    assert!(!panicking(), "the count is what it was");
+    assert!(matches!(closed, Ok(None)), "{closed:?}");
+    trace.said(&["close", "close"]);
+}
+
+#[test]
+fn g13_a_delegate_that_unwinds_in_a_body_resumed_from_a_destructor_cannot_suspend() {
+    let trace = Trace::new();
+    let inside = trace.clone();
+    let mut generator = started(Generator::new(move |co: &Co<i32>| {
+        let mut inner = Generator::new(move |co: &Co<i32>| {
+            let _local = OnDrop(|| inside.say(word(co.try_yield(2))));
+            co.yield_(1);
+        });
+        co.yield_from(&mut inner);
+    }));
+    while_unwinding(|| {
+        let result = generator.throw("no");
+        assert_eq!(generator.status(), Status::Closed, "it did not suspend: {result:?}");
+    });
+    trace.said(&["close"]);
+}
+
+#[test]
+fn g13_an_inner_body_that_unwinds_cannot_suspend_an_outer_one_resumed_from_a_destructor() {
+    let trace = Trace::new();
+    let body = trace.clone();
+    let mut generator = started(Generator::new(move |outer: &Co<i32>| {
+        let arrived = catch(|| {
+            scoped(
+                |_: &Co<i32>| {
+                    let _local = OnDrop(|| body.say(word(outer.try_yield(2))));
+                    outer.yield_(1);
+                },
+                |mut driven| driven.next(),
+            )
+        });
+        assert!(arrived.is_err());
+        body.say("outer");
+    }));
+    while_unwinding(|| {
+        let result = generator.throw("no");
+        assert_eq!(generator.status(), Status::Closed, "it did not suspend: {result:?}");
+    });
+    trace.said(&["close", "outer"]);
+}
+
+#[test]
+fn g13_a_body_resumed_from_a_destructor_that_swallows_by_catch_unwind_yields_normally() {
+    let mut generator = started(Generator::new(|co: &Co<i32>| {
+        for n in 2.. {
+            let caught = catch_unwind(AssertUnwindSafe(|| co.yield_(n)));
+            if caught.is_ok() {
+                return;
+            }
+        }
+    }));
+    // The first yield above was of 2.
+    while_unwinding(|| {
+        yields(generator.throw("no"), 3);
+        super::ignores(generator.close(), 4);
+        yields(generator.throw("no"), 5);
+    });
+    returns(generator.send(()), ());
+}
+
+#[test]
 fn g13_send_leaves_the_panic_count_as_it_was() {
     let mut generator = started(Generator::new(|co: &Co<u32, bool>| {
         let mut caught = 0;
