@@ -8,7 +8,7 @@ use crate::task;
 /// Lets the other tasks of this worker have a turn. On a plain thread, yields the thread.
 ///
 /// A cancellation point. Returns at once while the task unwinds.
-#[inline]
+#[inline(always)]
 pub fn yield_now() {
     task::checkpoint();
     match task::running() {

@@ -41,12 +41,12 @@ pub(crate) struct Context {
     kind: Kind,
     /// Who resumed it last. Null for a task: the chain of a task ends at the task.
     parent: Cell<*const Context>,
-    /// Whether the thread was unwinding at the last resume, for another reason than this coroutine. While it has begun
-    /// to unwind since, nothing suspends: the thread's panic count would stay raised for whoever runs next.
-    ///
-    /// `thread::panicking()` alone cannot tell a second unwind from the first, so unwinds that this crate begins
-    /// ([`unwind`]) clear this. What stays unknown is a body's own panic on a thread that was unwinding before.
+    /// What `thread::panicking()` was at the last resume. While it has become true since, nothing suspends: the
+    /// thread's panic count would stay raised for whoever runs next.
     panicking: Cell<bool>,
+    /// An unwind that this crate began here is under way. `panicking` cannot tell a second unwind from the first; what
+    /// stays unknown is a body's own panic on a thread that was unwinding when the body was resumed.
+    unwinding: Cell<bool>,
     /// The guard page and the size of the stack, for the report of an overflow.
     guard: Cell<usize>,
     stack_size: Cell<usize>,
@@ -75,6 +75,7 @@ impl Context {
             kind,
             parent: Cell::new(ptr::null()),
             panicking: Cell::new(false),
+            unwinding: Cell::new(false),
             guard: Cell::new(0),
             stack_size: Cell::new(0),
             id,
@@ -87,15 +88,24 @@ impl Context {
         self.stack_size.set(stack_size);
     }
 
-    /// Whether the thread began to unwind since this coroutine was resumed.
+    /// Whether this coroutine must not suspend: the thread began to unwind since it was resumed, or since one of those
+    /// inside it was.
     #[inline]
     pub(crate) fn is_unwinding(&self) -> bool {
-        std::thread::panicking() && !self.panicking.get()
+        std::thread::panicking() && self.is_unwinding_cold()
     }
 
-    /// Notes that this coroutine unwinds from here on.
-    pub(crate) fn begin_unwind(&self) {
-        self.panicking.set(false);
+    #[cold]
+    fn is_unwinding_cold(&self) -> bool {
+        for context in chain() {
+            if context.unwinding.get() || !context.panicking.get() {
+                return true;
+            }
+            if ptr::eq(context, self) {
+                break;
+            }
+        }
+        false
     }
 
     /// Whether this coroutine is current, or one of those that wait for the current one to come back.
@@ -122,22 +132,36 @@ pub(crate) fn set_current(context: *const Context) {
 }
 
 /// The payload with which a cancelled task unwinds. It stands here since every layer lets it through in silence.
-pub(crate) struct Cancellation;
+pub(crate) struct Cancellation(#[expect(dead_code, reason = "what counts is its drop")] pub(crate) Mark);
+
+/// Goes with the payload of an unwind that this crate began. Dropped, as the payload is by whoever catches it, it notes
+/// that the unwind is over.
+pub(crate) struct Mark {
+    before: bool,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        if let Some(context) = chain().next() {
+            context.unwinding.set(self.before);
+        }
+    }
+}
 
 /// Unwinds the current coroutine, without a word of the panic hook.
 #[cold]
-pub(crate) fn unwind(payload: Box<dyn Any + Send>) -> ! {
-    if let Some(context) = chain().next() {
-        context.begin_unwind();
-    }
-    resume_unwind(payload)
+pub(crate) fn unwind<P: Any + Send>(payload: impl FnOnce(Mark) -> P) -> ! {
+    let before = chain().next().is_some_and(|context| context.unwinding.replace(true));
+    resume_unwind(Box::new(payload(Mark { before })))
 }
 
-/// Notes that an unwind was caught in the current coroutine.
-pub(crate) fn caught() {
+/// The same with the payload of somebody else's panic.
+#[cold]
+pub(crate) fn unwind_on(payload: Box<dyn Any + Send>) -> ! {
     if let Some(context) = chain().next() {
-        context.panicking.set(std::thread::panicking());
+        context.unwinding.set(true);
     }
+    resume_unwind(payload)
 }
 
 /// Whether the code that asks is in the body of a generator.
@@ -162,6 +186,7 @@ pub(crate) fn enter_generator(own: &Context, leaf: *const Context) -> *const Con
 #[inline]
 pub(crate) fn enter(own: &Context, leaf: *const Context) -> *const Context {
     own.panicking.set(std::thread::panicking());
+    own.unwinding.set(false);
     CURRENT.replace(leaf)
 }
 

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::coroutine;
+use crate::coroutine::{self, Mark};
 
 /// A value that was thrown into a generator or raised in one.
 ///
@@ -105,18 +105,19 @@ impl Interrupt {
     #[cold]
     pub(super) fn unwind(self) -> ! {
         match self {
-            Interrupt::Throw(exception) => coroutine::unwind(Box::new(Raised(exception))),
-            Interrupt::Close => coroutine::unwind(Box::new(Closing)),
+            Interrupt::Throw(exception) => coroutine::unwind(|mark| Raised(exception, mark)),
+            Interrupt::Close => coroutine::unwind(Closing),
         }
     }
 
-    /// Tells an interrupt from a panic by its payload.
-    pub(super) fn from_payload(payload: Box<dyn Any + Send>) -> Result<Interrupt, Box<dyn Any + Send>> {
+    /// Tells an interrupt from a panic by its payload. The mark that comes with it is to be dropped in the coroutine
+    /// that was unwinding, and forgotten elsewhere.
+    pub(super) fn from_payload(payload: Box<dyn Any + Send>) -> Result<(Interrupt, Mark), Box<dyn Any + Send>> {
         let payload = match payload.downcast::<Raised>() {
-            Ok(raised) => return Ok(Interrupt::Throw(raised.0)),
+            Ok(raised) => return Ok((Interrupt::Throw(raised.0), raised.1)),
             Err(payload) => payload,
         };
-        payload.downcast::<Closing>().map(|_| Interrupt::Close)
+        payload.downcast::<Closing>().map(|closing| (Interrupt::Close, closing.0))
     }
 }
 
@@ -132,10 +133,10 @@ impl fmt::Display for Interrupt {
 impl Error for Interrupt {}
 
 /// The payload of a raised exception.
-struct Raised(Exception);
+struct Raised(Exception, Mark);
 
 /// The payload of a close.
-struct Closing;
+struct Closing(Mark);
 
 /// Raises an exception in the body of a generator.
 ///
@@ -180,9 +181,8 @@ pub fn raise(exception: impl Any + Send) -> ! {
 /// assert!(matches!(g.throw("stop"), Ok(CoroutineState::Complete("interrupted"))));
 /// ```
 pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Interrupt> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
-        let interrupt = Interrupt::from_payload(payload).unwrap_or_else(|panic| coroutine::unwind(panic));
-        coroutine::caught();
-        interrupt
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match Interrupt::from_payload(payload) {
+        Ok((interrupt, _mark)) => interrupt,
+        Err(panic) => coroutine::unwind_on(panic),
     })
 }

@@ -19,13 +19,6 @@ pub(crate) fn checkpoint() {
         && task.is_cancelled()
         && !task.context.is_unwinding()
     {
-        unwind(task);
+        coroutine::unwind(Cancellation);
     }
-}
-
-#[cold]
-fn unwind(task: &Header) -> ! {
-    // The task unwinds, and so does the generator in it that is current, if there is one.
-    task.context.begin_unwind();
-    coroutine::unwind(Box::new(Cancellation))
 }

@@ -108,7 +108,7 @@ pub(crate) fn park() {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn park_task(task: &Header) {
     assert!(!task.context.is_unwinding(), "a task cannot wait while it unwinds");
     if !task.token.replace(false) {
@@ -127,7 +127,7 @@ fn park_thread() {
 }
 
 /// Lets the other tasks have a turn. Does nothing where there is no task, or where it unwinds.
-#[inline]
+#[inline(always)]
 pub(crate) fn give_way() {
     if let Some(task) = running()
         && !task.context.is_unwinding()
