@@ -185,8 +185,12 @@ pub(crate) fn enter_generator(own: &Context, leaf: *const Context) -> *const Con
 /// The same for a task, whose chain ends at itself.
 #[inline]
 pub(crate) fn enter(own: &Context, leaf: *const Context) -> *const Context {
-    own.panicking.set(std::thread::panicking());
-    own.unwinding.set(false);
+    let panicking = std::thread::panicking();
+    own.panicking.set(panicking);
+    if panicking {
+        // What is resumed was suspended, so it does not unwind. Where the thread does not, the mark is not looked at.
+        own.unwinding.set(false);
+    }
     CURRENT.replace(leaf)
 }
 

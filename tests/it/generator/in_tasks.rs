@@ -10,7 +10,8 @@ use corro::generator::{Interrupt, Status, catch, scoped};
 use corro::net::{TcpListener, TcpStream};
 use corro::{Co, Generator, sleep, spawn, spawn_local, unblock, yield_now};
 
-use super::child::aborts;
+use super::child::{aborts, isolated};
+use super::hook::Told;
 use super::{Trace, panic_text, returns, started, yields};
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -417,6 +418,40 @@ fn g10_a_co_used_by_a_task_that_is_not_its_generators_is_a_clear_panic() {
     for text in texts {
         assert!(text.contains("Co") && text.contains("task"), "{text}");
     }
+}
+
+#[test]
+fn g7_a_cancellation_that_surfaces_in_a_drop_is_not_for_the_hook_and_surfaces_again() {
+    isolated(|| {
+        let told = Told::install();
+        let trace = Trace::new();
+        let main = trace.clone();
+        corro::run(move || {
+            let own_handle: Rc<RefCell<Option<corro::JoinHandle<()>>>> = Rc::default();
+            let inside = Rc::clone(&own_handle);
+            let said = main.clone();
+            let task = spawn_local(move || {
+                let body = said.clone();
+                let generator = started(Generator::new(move |co: &Co<u32>| {
+                    let _local = body.guard("body");
+                    assert!(co.try_yield(1).is_err());
+                    sleep(Duration::from_secs(3600));
+                    body.say("never");
+                }));
+                inside.borrow().as_ref().expect("there").cancel();
+                drop(generator);
+                said.say("after the drop");
+                yield_now();
+                said.say("never");
+            });
+            own_handle.replace(Some(task));
+            yield_now();
+            let task = own_handle.take().expect("there");
+            assert!(task.join().expect_err("cancelled").is_cancelled());
+        });
+        trace.said(&["body", "after the drop"]);
+        assert_eq!(told.take(), [""; 0]);
+    });
 }
 
 #[test]

@@ -358,6 +358,59 @@ fn g13_a_body_resumed_from_a_destructor_that_swallows_by_catch_unwind_yields_nor
 }
 
 #[test]
+fn g13_generators_that_end_in_a_destructor_do_not_let_the_unwinding_body_suspend() {
+    let trace = Trace::new();
+    let new = || {
+        let body = trace.clone();
+        started(Generator::new(move |co: &Co<i32>| {
+            let _local = OnDrop(|| {
+                let other = || started(Generator::new(|co: &Co<i32>| co.yield_(1)));
+                raises::<_, _, &str>(other().throw("its own"));
+                body.say(word(co.try_yield(2)));
+                assert!(matches!(other().close(), Ok(None)));
+                body.say(word(co.try_yield(3)));
+                drop(other());
+                body.say(word(co.try_yield(4)));
+            });
+            co.yield_(1);
+        }))
+    };
+    assert_eq!(raises::<_, _, &str>(new().throw("no")), "no");
+    trace.said(&["close", "close", "close"]);
+    let mut generator = new();
+    while_unwinding(|| {
+        let result = generator.throw("no");
+        assert_eq!(generator.status(), Status::Closed, "it did not suspend: {result:?}");
+    });
+    trace.said(&["close", "close", "close"]);
+}
+
+#[test]
+fn g13_an_unwind_that_was_caught_in_another_body_does_not_let_this_one_suspend() {
+    // The payload is dropped in a body other than the one that unwound with it.
+    let trace = Trace::new();
+    let body = trace.clone();
+    let mut generator = started(Generator::new(move |co: &Co<i32>| {
+        let _local = OnDrop(|| {
+            let caught = Rc::new(Cell::new(None));
+            let keep = Rc::clone(&caught);
+            let mut other = Generator::new(move |_: &Co<i32>| {
+                keep.set(catch_unwind(|| corro::generator::raise("its own")).err());
+            });
+            assert_eq!(other.next(), None);
+            drop(caught.take().expect("the payload"));
+            body.say(word(co.try_yield(2)));
+        });
+        co.yield_(1);
+    }));
+    while_unwinding(|| {
+        let result = generator.throw("no");
+        assert_eq!(generator.status(), Status::Closed, "it did not suspend: {result:?}");
+    });
+    trace.said(&["close"]);
+}
+
+#[test]
 fn g13_send_leaves_the_panic_count_as_it_was() {
     let mut generator = started(Generator::new(|co: &Co<u32, bool>| {
         let mut caught = 0;
