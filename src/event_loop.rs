@@ -297,7 +297,7 @@ fn drive<T>(mut generator: Generator<Trap, (), T>, watches: &Watches) -> T {
                 Err(error) => generator.throw(error),
             },
             Ok(CoroutineState::Complete(value)) => return value,
-            Err(GeneratorError::Raised(exception)) => coroutine::unwind_on(Box::new(exception)),
+            Err(GeneratorError::Raised(exception)) => resume_unwind(Box::new(exception)),
             Err(error) => panic!("a generator cannot run as a task: {error}"),
         };
     }

@@ -44,9 +44,10 @@ pub(crate) struct Context {
     /// What `thread::panicking()` was at the last resume. While it has become true since, nothing suspends: the
     /// thread's panic count would stay raised for whoever runs next.
     panicking: Cell<bool>,
-    /// An unwind that this crate began here is under way. `panicking` cannot tell a second unwind from the first; what
-    /// stays unknown is a body's own panic on a thread that was unwinding when the body was resumed.
-    unwinding: Cell<bool>,
+    /// What [`UNWINDS`] was at the last resume, if the thread was unwinding. `panicking` cannot tell a second unwind from
+    /// the first; this can, for those that this crate began. A body's own panic on a thread that was unwinding when the
+    /// body was resumed stays unknown.
+    unwinds: Cell<usize>,
     /// The guard page and the size of the stack, for the report of an overflow.
     guard: Cell<usize>,
     stack_size: Cell<usize>,
@@ -61,7 +62,7 @@ impl Context {
         let context = Context::new(Kind::Generator, 0, None);
         context.set_stack(guard, stack_size);
         context.parent.set(current());
-        context.panicking.set(std::thread::panicking());
+        context.note_unwinds();
         context
     }
 
@@ -75,7 +76,7 @@ impl Context {
             kind,
             parent: Cell::new(ptr::null()),
             panicking: Cell::new(false),
-            unwinding: Cell::new(false),
+            unwinds: Cell::new(0),
             guard: Cell::new(0),
             stack_size: Cell::new(0),
             id,
@@ -88,24 +89,19 @@ impl Context {
         self.stack_size.set(stack_size);
     }
 
-    /// Whether this coroutine must not suspend: the thread began to unwind since it was resumed, or since one of those
-    /// inside it was.
+    /// Whether this coroutine must not suspend: the thread began to unwind since it was resumed.
     #[inline]
     pub(crate) fn is_unwinding(&self) -> bool {
-        std::thread::panicking() && self.is_unwinding_cold()
+        std::thread::panicking() && (!self.panicking.get() || UNWINDS.get() > self.unwinds.get())
     }
 
-    #[cold]
-    fn is_unwinding_cold(&self) -> bool {
-        for context in chain() {
-            if context.unwinding.get() || !context.panicking.get() {
-                return true;
-            }
-            if ptr::eq(context, self) {
-                break;
-            }
+    #[inline]
+    fn note_unwinds(&self) {
+        let panicking = std::thread::panicking();
+        self.panicking.set(panicking);
+        if panicking {
+            self.unwinds.set(UNWINDS.get());
         }
-        false
     }
 
     /// Whether this coroutine is current, or one of those that wait for the current one to come back.
@@ -132,36 +128,43 @@ pub(crate) fn set_current(context: *const Context) {
 }
 
 /// The payload with which a cancelled task unwinds. It stands here since every layer lets it through in silence.
-pub(crate) struct Cancellation(#[expect(dead_code, reason = "what counts is its drop")] pub(crate) Mark);
+pub(crate) struct Cancellation(#[expect(dead_code, reason = "counts until it is dropped")] pub(crate) Mark);
 
-/// Goes with the payload of an unwind that this crate began. Dropped, as the payload is by whoever catches it, it notes
-/// that the unwind is over.
+thread_local! {
+    /// Payloads of unwinds that this crate began on this thread and that were not dropped yet.
+    static UNWINDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Goes with the payload of an unwind that this crate began, and counts it until whoever catches it drops it.
 pub(crate) struct Mark {
-    before: bool,
+    /// The address of the counter, which tells its thread.
+    counter: usize,
+}
+
+impl Mark {
+    fn new() -> Mark {
+        UNWINDS.set(UNWINDS.get() + 1);
+        Mark { counter: Mark::counter() }
+    }
+
+    fn counter() -> usize {
+        UNWINDS.with(|counter| ptr::from_ref(counter).addr())
+    }
 }
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        if let Some(context) = chain().next() {
-            context.unwinding.set(self.before);
+        // One that was sent away stays counted. That does no harm: only what is added since a resume is looked at.
+        if self.counter == Mark::counter() {
+            UNWINDS.set(UNWINDS.get().saturating_sub(1));
         }
     }
 }
 
-/// Unwinds the current coroutine, without a word of the panic hook.
+/// Unwinds without a word of the panic hook.
 #[cold]
 pub(crate) fn unwind<P: Any + Send>(payload: impl FnOnce(Mark) -> P) -> ! {
-    let before = chain().next().is_some_and(|context| context.unwinding.replace(true));
-    resume_unwind(Box::new(payload(Mark { before })))
-}
-
-/// The same with the payload of somebody else's panic.
-#[cold]
-pub(crate) fn unwind_on(payload: Box<dyn Any + Send>) -> ! {
-    if let Some(context) = chain().next() {
-        context.unwinding.set(true);
-    }
-    resume_unwind(payload)
+    resume_unwind(Box::new(payload(Mark::new())))
 }
 
 /// Whether the code that asks is in the body of a generator.
@@ -185,12 +188,7 @@ pub(crate) fn enter_generator(own: &Context, leaf: *const Context) -> *const Con
 /// The same for a task, whose chain ends at itself.
 #[inline]
 pub(crate) fn enter(own: &Context, leaf: *const Context) -> *const Context {
-    let panicking = std::thread::panicking();
-    own.panicking.set(panicking);
-    if panicking {
-        // What is resumed was suspended, so it does not unwind. Where the thread does not, the mark is not looked at.
-        own.unwinding.set(false);
-    }
+    own.note_unwinds();
     CURRENT.replace(leaf)
 }
 

@@ -23,6 +23,7 @@ use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::panic::resume_unwind;
 use std::{fmt, ptr};
 
 use super::Generator;
@@ -288,7 +289,7 @@ impl<Y, S> Co<Y, S> {
             End::Returned(_) if closing != 0 && closing != before => Interrupt::Close.unwind(),
             End::Returned(value) => value,
             End::Interrupted(interrupt) => interrupt.unwind(),
-            End::Panicked(payload) => coroutine::unwind_on(payload),
+            End::Panicked(payload) => resume_unwind(payload),
         }
     }
 

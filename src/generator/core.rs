@@ -10,7 +10,7 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
 use super::co::Co;
@@ -62,11 +62,7 @@ impl<R> End<R> {
         match outcome {
             Ok(value) => End::Returned(value),
             Err(payload) => match Interrupt::from_payload(payload) {
-                Ok((interrupt, mark)) => {
-                    // This is the resumer's side; the coroutine that unwound has ended.
-                    std::mem::forget(mark);
-                    End::Interrupted(interrupt)
-                }
+                Ok(interrupt) => End::Interrupted(interrupt),
                 Err(panic) => End::Panicked(panic),
             },
         }
@@ -135,7 +131,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
             Step::Ended(End::Returned(value)) => Ok(Some(value)),
             Step::Ended(End::Interrupted(Interrupt::Close)) => Ok(None),
             Step::Ended(End::Interrupted(Interrupt::Throw(exception))) => Err(CloseError::Raised(exception)),
-            Step::Ended(End::Panicked(payload)) => coroutine::unwind_on(payload),
+            Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
         }
     }
 
@@ -305,7 +301,7 @@ impl<Y, R> Core<'_, Y, (), R> {
             Step::Yielded(value) => return Some(value),
             Step::Ended(End::Returned(value)) => self.state = State::Closed(Some(value)),
             Step::Ended(End::Interrupted(interrupt)) => escape(interrupt),
-            Step::Ended(End::Panicked(payload)) => coroutine::unwind_on(payload),
+            Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
         }
         None
     }
@@ -337,7 +333,7 @@ fn surface<Y, R>(step: Step<Y, R>) -> Result<CoroutineState<Y, R>, GeneratorErro
         Step::Ended(End::Returned(value)) => Ok(CoroutineState::Complete(value)),
         Step::Ended(End::Interrupted(Interrupt::Throw(exception))) => Err(GeneratorError::Raised(exception)),
         Step::Ended(End::Interrupted(Interrupt::Close)) => escape(Interrupt::Close),
-        Step::Ended(End::Panicked(payload)) => coroutine::unwind_on(payload),
+        Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::coroutine::{self, Mark};
 
@@ -110,14 +110,13 @@ impl Interrupt {
         }
     }
 
-    /// Tells an interrupt from a panic by its payload. The mark that comes with it is to be dropped in the coroutine
-    /// that was unwinding, and forgotten elsewhere.
-    pub(super) fn from_payload(payload: Box<dyn Any + Send>) -> Result<(Interrupt, Mark), Box<dyn Any + Send>> {
+    /// Tells an interrupt from a panic by its payload.
+    pub(super) fn from_payload(payload: Box<dyn Any + Send>) -> Result<Interrupt, Box<dyn Any + Send>> {
         let payload = match payload.downcast::<Raised>() {
-            Ok(raised) => return Ok((Interrupt::Throw(raised.0), raised.1)),
+            Ok(raised) => return Ok(Interrupt::Throw(raised.0)),
             Err(payload) => payload,
         };
-        payload.downcast::<Closing>().map(|closing| (Interrupt::Close, closing.0))
+        payload.downcast::<Closing>().map(|_| Interrupt::Close)
     }
 }
 
@@ -133,10 +132,10 @@ impl fmt::Display for Interrupt {
 impl Error for Interrupt {}
 
 /// The payload of a raised exception.
-struct Raised(Exception, Mark);
+struct Raised(Exception, #[expect(dead_code, reason = "counts until it is dropped")] Mark);
 
 /// The payload of a close.
-struct Closing(Mark);
+struct Closing(#[expect(dead_code, reason = "counts until it is dropped")] Mark);
 
 /// Raises an exception in the body of a generator.
 ///
@@ -182,7 +181,7 @@ pub fn raise(exception: impl Any + Send) -> ! {
 /// ```
 pub fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Interrupt> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match Interrupt::from_payload(payload) {
-        Ok((interrupt, _mark)) => interrupt,
-        Err(panic) => coroutine::unwind_on(panic),
+        Ok(interrupt) => interrupt,
+        Err(panic) => resume_unwind(panic),
     })
 }
