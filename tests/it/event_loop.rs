@@ -1310,3 +1310,24 @@ fn s5_a_pipe_that_a_task_waits_for_is_closed_with_the_loop() {
     drop(event_loop);
     assert_eq!(writer.write_all(b"!").unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
+
+#[test]
+fn s3_a_payload_that_panics_as_it_is_dropped_leaves_the_loop_whole() {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("the payload"));
+        }
+    }
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(Payload));
+        }
+    }
+    let event_loop = EventLoop::new().unwrap();
+    drop(event_loop.spawn(|| Bad));
+    event_loop.run_until_idle();
+    let handle = event_loop.spawn(|| 5);
+    assert_eq!(event_loop.run(|| handle.join().unwrap()), 5);
+}
