@@ -46,11 +46,16 @@ impl Worker {
         // is joined here. It is left neither by an unwind, which aborts, nor by a suspension: code that runs on the
         // worker's stack is in no coroutine (see `task::enter`), and a task can suspend itself only.
         let handle = unsafe { task::spawn_unchecked(&self.local, task::Builder::new().name("main"), main) };
-        while !handle.is_finished() {
-            self.pass(|| handle.is_finished());
-        }
+        self.run_to_end(handle.task());
         std::mem::forget(stuck);
         handle.join()
+    }
+
+    /// Passes until `main` has ended. Apart from `run`, which is compiled where it is called.
+    fn run_to_end(&self, main: &TaskRef) {
+        while !main.is_done() {
+            self.pass(|| main.is_done());
+        }
     }
 
     /// Passes until no task, timer or wait for I/O is left.
@@ -64,7 +69,7 @@ impl Worker {
     }
 
     /// One pass. It ends in sleep if nothing is ready, unless the pass has brought what the caller waits for.
-    #[inline]
+    #[inline(always)]
     fn pass(&self, is_over: impl FnOnce() -> bool) {
         if self.local.home.has_mail() {
             self.local.take_mail();
@@ -79,24 +84,23 @@ impl Worker {
         self.turn(is_over);
     }
 
-    #[inline]
+    #[inline(always)]
     fn step(&self, task: TaskRef) {
-        if task.watched.get() {
-            return self.step_watched(task);
+        if let Some(ended) = self.fibers.run(&self.local, task) {
+            self.bury(ended);
         }
-        self.fibers.run(&self.local, task);
     }
 
-    #[cold]
-    fn step_watched(&self, task: TaskRef) {
-        let watched = task.clone();
-        if self.fibers.run(&self.local, task) {
-            (self.on_end)(&watched);
+    #[inline(never)]
+    fn bury(&self, ended: TaskRef) {
+        if ended.watched.get() {
+            (self.on_end)(&ended);
         }
+        task::let_go(ended);
     }
 
     /// Lets the driver have its turn.
-    #[inline]
+    #[inline(always)]
     fn turn(&self, is_over: impl FnOnce() -> bool) {
         if self.local.ready_len() > 0 || is_over() {
             if self.driver.io_waiters() > 0 {
@@ -163,13 +167,14 @@ impl Worker {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn fire_timers(&self) {
         if self.driver.timers.borrow().len() > 0 {
             self.fire_due();
         }
     }
 
+    #[inline(never)]
     fn fire_due(&self) {
         let now = self.driver.now();
         loop {

@@ -36,14 +36,15 @@ pub(crate) enum Kind {
     Task,
 }
 
-/// The account of one coroutine.
+/// The account of one coroutine. What a resume touches comes first.
+#[repr(C)]
 pub(crate) struct Context {
-    kind: Kind,
-    /// Who resumed it last. Null for a task: the chain of a task ends at the task.
-    parent: Cell<*const Context>,
     /// What `thread::panicking()` was at the last resume. While it has become true since, nothing suspends: the
     /// thread's panic count would stay raised for whoever runs next.
     panicking: Cell<bool>,
+    kind: Kind,
+    /// Who resumed it last. Null for a task: the chain of a task ends at the task.
+    parent: Cell<*const Context>,
     /// What [`UNWINDS`] was at the last resume, if the thread was unwinding. `panicking` cannot tell a second unwind from
     /// the first; this can, for those that this crate began. A body's own panic on a thread that was unwinding when the
     /// body was resumed stays unknown.
@@ -73,9 +74,9 @@ impl Context {
 
     fn new(kind: Kind, id: u64, name: Option<ptr::NonNull<str>>) -> Context {
         Context {
+            panicking: Cell::new(false),
             kind,
             parent: Cell::new(ptr::null()),
-            panicking: Cell::new(false),
             unwinds: Cell::new(0),
             guard: Cell::new(0),
             stack_size: Cell::new(0),
@@ -90,9 +91,14 @@ impl Context {
     }
 
     /// Whether this coroutine must not suspend: the thread began to unwind since it was resumed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_unwinding(&self) -> bool {
-        std::thread::panicking() && (!self.panicking.get() || UNWINDS.get() > self.unwinds.get())
+        std::thread::panicking() && self.unwinds_anew()
+    }
+
+    #[cold]
+    fn unwinds_anew(&self) -> bool {
+        !self.panicking.get() || UNWINDS.get() > self.unwinds.get()
     }
 
     #[inline]
@@ -181,8 +187,10 @@ fn chain() -> impl Iterator<Item = &'static Context> {
 /// Goes over to a generator, which stopped at `leaf`. Returns what [`leave`] needs.
 #[inline]
 pub(crate) fn enter_generator(own: &Context, leaf: *const Context) -> *const Context {
-    own.parent.set(current());
-    enter(own, leaf)
+    own.note_unwinds();
+    let resumer = CURRENT.replace(leaf);
+    own.parent.set(resumer);
+    resumer
 }
 
 /// The same for a task, whose chain ends at itself.

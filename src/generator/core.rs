@@ -331,8 +331,10 @@ fn surface<Y, R>(step: Step<Y, R>) -> Result<CoroutineState<Y, R>, GeneratorErro
     match step {
         Step::Yielded(value) => Ok(CoroutineState::Yielded(value)),
         Step::Ended(End::Returned(value)) => Ok(CoroutineState::Complete(value)),
-        Step::Ended(End::Interrupted(Interrupt::Throw(exception))) => Err(GeneratorError::Raised(exception)),
-        Step::Ended(End::Interrupted(Interrupt::Close)) => escape(Interrupt::Close),
+        // The close is that of the body which resumes this one, and goes on there.
+        Step::Ended(End::Interrupted(Interrupt::Close)) if coroutine::in_generator() => Interrupt::Close.unwind(),
+        // A close that is raised although nobody closes is an exception as any other, as in Python.
+        Step::Ended(End::Interrupted(interrupt)) => Err(GeneratorError::Raised(Exception::new(interrupt))),
         Step::Ended(End::Panicked(payload)) => resume_unwind(payload),
     }
 }

@@ -24,11 +24,19 @@ use crate::coroutine::{self, Mark};
 pub struct Exception(Box<dyn Any + Send>);
 
 impl Exception {
-    /// Wraps a value; an `Exception` is passed on as it is.
+    /// Wraps a value; an `Exception` is passed on as it is, also the one in an [`Interrupt::Throw`].
     pub fn new(value: impl Any + Send) -> Exception {
-        let boxed: Box<dyn Any + Send> = Box::new(value);
-        match boxed.downcast::<Exception>() {
-            Ok(exception) => *exception,
+        Exception::of_boxed(Box::new(value))
+    }
+
+    fn of_boxed(value: Box<dyn Any + Send>) -> Exception {
+        let value = match value.downcast::<Exception>() {
+            Ok(exception) => return *exception,
+            Err(value) => value,
+        };
+        match value.downcast::<Interrupt>().map(|interrupt| *interrupt) {
+            Ok(Interrupt::Throw(exception)) => exception,
+            Ok(Interrupt::Close) => Exception(Box::new(Interrupt::Close)),
             Err(value) => Exception(value),
         }
     }
@@ -140,7 +148,8 @@ struct Closing(#[expect(dead_code, reason = "counts until it is dropped")] Mark)
 /// Raises an exception in the body of a generator.
 ///
 /// It unwinds to the nearest [`catch`], or out of the body: then whoever resumed the generator gets
-/// [`GeneratorError::Raised`](super::GeneratorError::Raised). No panic hook runs.
+/// [`GeneratorError::Raised`](super::GeneratorError::Raised). No panic hook runs. An [`Interrupt`] that was caught goes
+/// on as what it was.
 ///
 /// # Panics
 /// Outside the body of a generator, with a message that says so.
@@ -155,7 +164,10 @@ struct Closing(#[expect(dead_code, reason = "counts until it is dropped")] Mark)
 /// # let _: corro::Generator<(), (), ()> = g;
 /// ```
 pub fn raise(exception: impl Any + Send) -> ! {
-    Interrupt::Throw(Exception::new(exception)).raise()
+    match Exception::new(exception).downcast::<Interrupt>() {
+        Ok(interrupt) => interrupt.raise(),
+        Err(exception) => Interrupt::Throw(exception).raise(),
+    }
 }
 
 /// Runs `f` and catches the interrupt that leaves it: `try`/`except` around any code of a body.

@@ -13,7 +13,7 @@ use std::mem;
 use std::ptr;
 
 use super::cancel;
-use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, TaskRef};
+use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, REFERENCE, TaskRef};
 use super::home::Local;
 use super::park::RUNNING;
 use super::ring::Ready;
@@ -34,7 +34,8 @@ pub(super) enum Stop {
 
 pub(super) type FiberYielder = Yielder<(), Stop>;
 
-/// A coroutine that runs tasks.
+/// A coroutine that runs tasks. On a cache line of its own, since each turn touches all of it.
+#[repr(align(64))]
 pub(super) struct Fiber {
     coroutine: Coroutine<(), Stop, (), Stack>,
     guard: usize,
@@ -81,6 +82,11 @@ fn run_tasks(yielder: &FiberYielder, (): ()) {
 /// Makes the result known. Without a handle nobody wants it: it is dropped here, where destructors may block.
 fn complete(task: &Header) {
     let mut state = task.state.load(Acquire);
+    if is_between_two(task, state) {
+        // Release: for whoever asks for DONE.
+        task.state.store(state | DONE, Release);
+        return;
+    }
     loop {
         if state & HANDLE == 0 {
             // SAFETY: the handle is gone and does not come back; the task is not marked as done yet.
@@ -95,9 +101,31 @@ fn complete(task: &Header) {
     task.joined.set(state & JOINING != 0);
 }
 
+/// Whether the scheduler and a joiner of the same worker are all that know this task. The joiner is parked and its
+/// handle lent to nobody, so the state needs no atomic changes.
+#[inline]
+fn is_between_two(task: &Header, state: usize) -> bool {
+    !task.local_joiner.get().is_null() && state / REFERENCE == 2
+}
+
+/// Drops the scheduler's reference to a task that has ended, before the joiner runs.
+#[inline]
+pub(crate) fn let_go(task: TaskRef) {
+    // Acquire: whoever dropped the other references is done with the task.
+    let state = task.state.load(Acquire);
+    if is_between_two(&task, state) {
+        task.state.store(state - REFERENCE, Relaxed);
+        mem::forget(task);
+    }
+}
+
 /// Tells the joiner of a task that is done. On the worker's stack, since a foreign waker may do anything.
 #[inline]
-fn wake_joiner(task: &Header) {
+fn wake_joiner(local: &Local, task: &Header) {
+    // SAFETY: the joiner is parked in `join`, which takes the pointer out before it returns.
+    if let Some(joiner) = unsafe { task.local_joiner.get().as_ref() } {
+        local.wake(joiner);
+    }
     if task.joined.get() {
         // SAFETY: DONE was set while JOINING was: the joiner is ours.
         if let Some(joiner) = unsafe { (*task.joiner.get()).take() } {
@@ -127,11 +155,11 @@ impl Fibers {
         Fibers { idle: RefCell::new(Vec::new()) }
     }
 
-    /// Runs a task until it stops. Returns whether it has ended.
-    #[inline]
-    pub(crate) fn run(&self, local: &Local, task: TaskRef) -> bool {
+    /// Runs a task until it stops. Returns it if it has ended; then [`let_go`] is due.
+    #[inline(always)]
+    pub(crate) fn run(&self, local: &Local, task: TaskRef) -> Option<TaskRef> {
         if task.fiber.get().is_null() && !self.begin(local, &task) {
-            return true;
+            return Some(task);
         }
         task.phase.set(Phase::Running);
         let fiber = task.fiber.get().cast_mut();
@@ -149,13 +177,14 @@ impl Fibers {
             CoroutineResult::Yield(Stop::Yielded) => local.push(Ready::Task(task)),
             CoroutineResult::Yield(Stop::Ended) | CoroutineResult::Return(()) => {
                 self.end(local, &task, fiber);
-                return true;
+                return Some(task);
             }
         }
-        false
+        None
     }
 
     /// Gives a task its fiber. Without a stack the task has failed.
+    #[inline(never)]
     fn begin(&self, local: &Local, task: &TaskRef) -> bool {
         let fiber = match self.take(task.stack_size) {
             Ok(fiber) => fiber,
@@ -179,6 +208,7 @@ impl Fibers {
         }
     }
 
+    #[inline(never)]
     fn end(&self, local: &Local, task: &TaskRef, fiber: *mut Fiber) {
         task.phase.set(Phase::Ended);
         local.forget(task);
@@ -190,7 +220,7 @@ impl Fibers {
                 idle.push(fiber);
             }
         }
-        wake_joiner(task);
+        wake_joiner(local, task);
     }
 }
 
@@ -212,7 +242,7 @@ fn fail(local: &Local, task: &TaskRef, error: io::Error) {
     complete(task);
     task.phase.set(Phase::Ended);
     local.forget(task);
-    wake_joiner(task);
+    wake_joiner(local, task);
 }
 
 /// Suspends the running task. Inlined for the sake of the processor's prediction of returns, as `Co::yield_` is.

@@ -50,31 +50,36 @@ pub(crate) enum Phase {
     Ended,
 }
 
+/// Laid out by hand: what a turn touches comes first and lies together.
+#[repr(C)]
 pub(crate) struct Header {
     pub(super) state: AtomicUsize,
     pub(super) home: AtomicPtr<Home>,
-    pub(super) inbox_next: AtomicPtr<Header>,
-    vtable: &'static VTable,
-    pub(super) context: Context,
-    pub(super) id: u64,
-    pub(super) name: Option<Box<str>>,
-    /// Set in the header of a plain thread.
-    pub(super) thread: Option<std::thread::Thread>,
-    pub(crate) stack_size: usize,
+    pub(super) fiber: Cell<*const Fiber>,
+    pub(super) yielder: Cell<*const FiberYielder>,
+    pub(super) leaf: Cell<*const Context>,
     pub(super) phase: Cell<Phase>,
     /// A wake that came while the task was not parked: its next park returns at once.
     pub(super) token: Cell<bool>,
-    pub(super) leaf: Cell<*const Context>,
-    pub(super) fiber: Cell<*const Fiber>,
-    pub(super) yielder: Cell<*const FiberYielder>,
-    /// Neighbours in the home's list of tasks that have not ended.
-    pub(super) previous: Cell<*const Header>,
-    pub(super) next: Cell<*const Header>,
     /// The joiner was there when the task ended, and is to be told.
     pub(super) joined: Cell<bool>,
     /// Somebody waits for the end by the task's id; the scheduler is told of it.
     pub(crate) watched: Cell<bool>,
+    pub(super) context: Context,
+    /// The task of the same home that joins this one, or null. It takes itself out before it goes, so no reference
+    /// is counted.
+    pub(super) local_joiner: Cell<*const Header>,
+    /// Neighbours in the home's list of tasks that have not ended.
+    pub(super) previous: Cell<*const Header>,
+    pub(super) next: Cell<*const Header>,
+    vtable: &'static VTable,
+    pub(crate) stack_size: usize,
+    pub(super) id: u64,
+    pub(super) name: Option<Box<str>>,
+    pub(super) inbox_next: AtomicPtr<Header>,
     pub(super) joiner: UnsafeCell<Option<Joiner>>,
+    /// Set in the header of a plain thread.
+    pub(super) thread: Option<std::thread::Thread>,
 }
 
 // SAFETY: other threads touch only what the head of this file says; `joiner` is guarded by JOINING and DONE.
@@ -150,9 +155,14 @@ impl TaskRef {
     }
 
     fn allocate<F: FnOnce() -> T, T>(header: Header, body: Option<F>) -> TaskRef {
+        // The place first, so that the task is written where it stays.
+        let place = Box::new_uninit();
         let front = Front::<T> { header, result: UnsafeCell::new(None) };
-        let whole = Box::leak(Box::new(Whole { front, body: UnsafeCell::new(body) }));
-        TaskRef(NonNull::from(whole).cast())
+        let whole = Box::into_raw(Box::write(place, Whole { front, body: UnsafeCell::new(body) }));
+        // For `Header::raw`, which gets back from a part to the whole.
+        whole.expose_provenance();
+        // SAFETY: a box is never null.
+        TaskRef(unsafe { NonNull::new_unchecked(whole) }.cast())
     }
 
     /// Takes over a reference that `into_raw` gave away.
@@ -213,29 +223,32 @@ impl Header {
         Header {
             state: AtomicUsize::new(state),
             home: AtomicPtr::new(ptr::null_mut()),
-            inbox_next: AtomicPtr::new(ptr::null_mut()),
-            vtable,
-            context: Context::of_task(settings.id, settings.name.as_deref().map(NonNull::from)),
-            id: settings.id,
-            name: settings.name,
-            thread,
-            stack_size: settings.stack_size,
-            phase: Cell::new(Phase::Unstarted),
-            token: Cell::new(false),
-            leaf: Cell::new(ptr::null()),
             fiber: Cell::new(ptr::null()),
             yielder: Cell::new(ptr::null()),
-            previous: Cell::new(ptr::null()),
-            next: Cell::new(ptr::null()),
+            leaf: Cell::new(ptr::null()),
+            phase: Cell::new(Phase::Unstarted),
+            token: Cell::new(false),
             joined: Cell::new(false),
             watched: Cell::new(false),
+            context: Context::of_task(settings.id, settings.name.as_deref().map(NonNull::from)),
+            local_joiner: Cell::new(ptr::null()),
+            previous: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            vtable,
+            stack_size: settings.stack_size,
+            id: settings.id,
+            name: settings.name,
+            inbox_next: AtomicPtr::new(ptr::null_mut()),
             joiner: UnsafeCell::new(None),
+            thread,
         }
     }
 
+    /// The pointer that the task was allocated with, which reaches all of it.
     #[inline]
-    fn raw(&self) -> NonNull<Header> {
-        NonNull::from(self)
+    pub(super) fn raw(&self) -> NonNull<Header> {
+        // SAFETY: the address of a reference is not null.
+        unsafe { NonNull::new_unchecked(ptr::with_exposed_provenance_mut(ptr::from_ref(self).addr())) }
     }
 
     #[inline]
@@ -245,11 +258,9 @@ impl Header {
 
     /// A counted reference to this task.
     pub(crate) fn counted(&self) -> TaskRef {
-        // SAFETY: the count is raised for the new reference; the task is there as long as `self`.
-        unsafe {
-            self.state.fetch_add(REFERENCE, Relaxed);
-            TaskRef::from_raw(self)
-        }
+        // Relaxed: the task is there as long as `self`.
+        self.state.fetch_add(REFERENCE, Relaxed);
+        TaskRef(self.raw())
     }
 
     pub(crate) fn is_done(&self) -> bool {

@@ -280,6 +280,12 @@ impl Local {
         tasks
     }
 
+    /// Whether a task lives here, so that its cells are this thread's.
+    #[inline]
+    pub(super) fn is_home_of(&self, task: &Header) -> bool {
+        ptr::eq(task.home.load(Relaxed), self.home)
+    }
+
     /// Wakes a task that lives here.
     #[inline]
     pub(super) fn wake(&self, task: &Header) {
@@ -287,7 +293,7 @@ impl Local {
             Phase::Parked => {
                 task.phase.set(Phase::Woken);
                 // SAFETY: a parked task's scheduler reference was given to its park; see `Worker::step`.
-                self.push(Ready::Task(unsafe { TaskRef::from_raw(task) }));
+                self.push(Ready::Task(unsafe { TaskRef::from_raw(task.raw().as_ptr()) }));
             }
             Phase::Running | Phase::Yielded => task.token.set(true),
             Phase::Unstarted | Phase::Woken | Phase::Ended => {}

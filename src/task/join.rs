@@ -2,6 +2,8 @@
 //!
 //! The handle is the only one that joins, so there is one place for a joiner, guarded by two bits of the task's
 //! state: the holder of the handle fills it and sets JOINING; the task sets DONE and, if JOINING was set, takes it.
+//!
+//! Two tasks of one worker need none of that: they never run at once. The waiter leaves a plain pointer to itself.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -10,14 +12,15 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::atomic::Ordering::*;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use super::cancel::checkpoint;
 use super::fiber;
-use super::header::{DONE, Failure, HANDLE, JOINING, TaskRef};
-use super::park::{Mode, mode, park};
+use super::header::{DONE, Failure, HANDLE, Header, JOINING, TaskRef};
+use super::park::{Mode, local, mode, park, running};
 use super::waker::Waker;
 
 /// Who is told of the end.
@@ -42,6 +45,8 @@ pub struct JoinHandle<T> {
     task: TaskRef,
     /// Whether the result was taken.
     taken: bool,
+    /// Whether it was polled, so that a joiner may be in place.
+    polled: bool,
     marker: PhantomData<UnsafeCell<T>>,
 }
 
@@ -55,7 +60,7 @@ impl<T> Unpin for JoinHandle<T> {}
 impl<T> JoinHandle<T> {
     /// Of a task whose result is a `T`, with the handle's reference.
     pub(super) fn new(task: TaskRef) -> JoinHandle<T> {
-        JoinHandle { task, taken: false, marker: PhantomData }
+        JoinHandle { task, taken: false, polled: false, marker: PhantomData }
     }
 
     /// Waits for the end of the task and returns its result.
@@ -87,9 +92,20 @@ impl<T> JoinHandle<T> {
         self.take()
     }
 
+    /// The task itself.
+    pub(crate) fn task(&self) -> &TaskRef {
+        &self.task
+    }
+
     fn wait(&self) {
-        // A joiner may be there from when the handle was polled.
-        drop(Leave(&self.task));
+        if self.polled {
+            drop(Leave(&self.task));
+        }
+        if let (Some(me), Some(local)) = (running(), local())
+            && local.is_home_of(&self.task)
+        {
+            return self.wait_here(me);
+        }
         if self.task.is_done() || !self.set_joiner(Joiner::Waiter(Waker::current())) {
             return;
         }
@@ -99,6 +115,16 @@ impl<T> JoinHandle<T> {
             checkpoint();
         }
         std::mem::forget(leave);
+    }
+
+    /// Waits for a task of the same worker: no atomics, and no reference to the waiter is counted.
+    fn wait_here(&self, me: &Header) {
+        self.task.local_joiner.set(me);
+        let _leave = LeaveHere(&self.task);
+        while !self.task.is_done() {
+            park();
+            checkpoint();
+        }
     }
 
     /// Puts a joiner in place. `false`: the task has ended.
@@ -160,6 +186,15 @@ impl Drop for Leave<'_> {
     }
 }
 
+/// The same for a joiner of the same worker.
+struct LeaveHere<'a>(&'a TaskRef);
+
+impl Drop for LeaveHere<'_> {
+    fn drop(&mut self) {
+        self.0.local_joiner.set(ptr::null());
+    }
+}
+
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
@@ -168,6 +203,7 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(self.take());
         }
         drop(Leave(&self.task));
+        self.polled = true;
         if !self.task.is_done() && self.set_joiner(Joiner::Future(context.waker().clone())) {
             return Poll::Pending;
         }

@@ -31,7 +31,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) use self::cancel::checkpoint;
-pub(crate) use self::fiber::Fibers;
+pub(crate) use self::fiber::{Fibers, let_go};
 use self::header::Settings;
 pub(crate) use self::header::TaskRef;
 pub(crate) use self::home::{Callback, Home, Local};

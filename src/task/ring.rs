@@ -2,8 +2,8 @@
 //!
 //! A plain ring of words. Each is an owned pointer: to a task, or, with its lowest bit set, to a callback.
 
-use std::cell::{Cell, RefCell};
-use std::mem;
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use super::header::TaskRef;
@@ -44,7 +44,10 @@ impl Ready {
 }
 
 pub(super) struct Ring {
-    places: RefCell<Box<[Cell<usize>]>>,
+    /// The first of `mask + 1` places, which are a boxed slice. Raw, since each push and pop goes through it.
+    places: Cell<NonNull<Cell<usize>>>,
+    /// One less than the number of places.
+    mask: Cell<usize>,
     /// Counts up for ever; a place is a count modulo the number of places. `tail - head` words are in the ring.
     head: Cell<usize>,
     tail: Cell<usize>,
@@ -52,7 +55,12 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) fn new() -> Ring {
-        Ring { places: RefCell::new(places(PLACES)), head: Cell::new(0), tail: Cell::new(0) }
+        Ring {
+            places: Cell::new(allocate(PLACES)),
+            mask: Cell::new(PLACES - 1),
+            head: Cell::new(0),
+            tail: Cell::new(0),
+        }
     }
 
     #[inline]
@@ -62,12 +70,11 @@ impl Ring {
 
     #[inline]
     pub(super) fn push(&self, ready: Ready) {
-        if self.len() == self.places.borrow().len() {
+        if self.len() > self.mask.get() {
             self.grow();
         }
         let tail = self.tail.get();
-        let places = self.places.borrow();
-        places[tail & (places.len() - 1)].set(ready.into_word());
+        self.place(tail).set(ready.into_word());
         self.tail.set(tail.wrapping_add(1));
     }
 
@@ -77,8 +84,7 @@ impl Ring {
         if head == self.tail.get() {
             return None;
         }
-        let places = self.places.borrow();
-        let word = places[head & (places.len() - 1)].get();
+        let word = self.place(head).get();
         self.head.set(head.wrapping_add(1));
         // SAFETY: `push` put it there, and the head has moved past it.
         Some(unsafe { Ready::from_word(word) })
@@ -86,22 +92,41 @@ impl Ring {
 
     #[cold]
     fn grow(&self) {
-        let larger = places(self.places.borrow().len() * 2);
-        let smaller = mem::replace(&mut *self.places.borrow_mut(), larger);
-        let larger = self.places.borrow();
-        for count in 0..smaller.len() {
-            let at = self.head.get().wrapping_add(count);
-            larger[at & (larger.len() - 1)].set(smaller[at & (smaller.len() - 1)].get());
+        let (smaller, places) = (self.places.get(), self.mask.get() + 1);
+        let words: Vec<usize> =
+            (0..places).map(|count| self.place(self.head.get().wrapping_add(count)).get()).collect();
+        self.places.set(allocate(2 * places));
+        self.mask.set(2 * places - 1);
+        for (count, word) in words.into_iter().enumerate() {
+            self.place(self.head.get().wrapping_add(count)).set(word);
         }
+        // SAFETY: allocated with this number of places, and replaced just now.
+        unsafe { free(smaller, places) };
+    }
+
+    #[inline]
+    fn place(&self, count: usize) -> &Cell<usize> {
+        // SAFETY: the mask keeps the index within the slice, which only `grow` replaces, when it holds no reference
+        // from here.
+        unsafe { self.places.get().add(count & self.mask.get()).as_ref() }
     }
 }
 
-fn places(number: usize) -> Box<[Cell<usize>]> {
-    (0..number).map(|_| Cell::new(0)).collect()
+fn allocate(places: usize) -> NonNull<Cell<usize>> {
+    NonNull::from(Box::leak(vec![Cell::new(0_usize); places].into_boxed_slice())).cast()
+}
+
+/// # Safety
+/// The places come from `allocate`, which was given their number, and are used no more.
+unsafe fn free(places: NonNull<Cell<usize>>, number: usize) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(places.as_ptr(), number)) });
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
         while self.pop().is_some() {}
+        // SAFETY: allocated with this number of places.
+        unsafe { free(self.places.get(), self.mask.get() + 1) };
     }
 }

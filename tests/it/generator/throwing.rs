@@ -1,6 +1,6 @@
 //! G3: `throw`, in every state; exceptions are passed on as they are.
 
-use corro::generator::{Exception, GeneratorError, Interrupt, Status, catch, raise};
+use corro::generator::{CloseError, Exception, GeneratorError, Interrupt, Status, catch, raise};
 use corro::{Co, CoroutineState, Generator};
 
 use super::{Trace, finished, panic_text, raises, returns, started, value_of, yields};
@@ -197,6 +197,33 @@ fn g3_a_raised_exception_is_not_wrapped_again() {
     let mut generator = Generator::new(|_: &Co<i32>| raise(Exception::new(Exception::new("once"))));
     let generator: &mut Generator<i32, (), ()> = &mut generator;
     assert_eq!(raises::<_, _, &str>(generator.start()), "once");
+}
+
+#[test]
+fn g3_a_caught_interrupt_that_is_raised_or_thrown_on_is_not_wrapped() {
+    fn raises_on(co: &Co<i32, i32>) {
+        match co.try_yield(1) {
+            Ok(_) => {}
+            Err(interrupt) => raise(interrupt),
+        }
+    }
+    assert_eq!(raises::<_, _, &str>(started(Generator::new(raises_on)).throw("thrown")), "thrown");
+    assert!(matches!(started(Generator::new(raises_on)).close(), Ok(None)));
+    let interrupt = Interrupt::Throw(Exception::new("in an interrupt"));
+    assert_eq!(raises::<_, _, &str>(started(Generator::new(raises_on)).throw(interrupt)), "in an interrupt");
+}
+
+#[test]
+fn g4_a_close_that_is_raised_late_is_an_exception_of_the_send() {
+    let mut generator = started(Generator::new(|co: &Co<i32, i32>| {
+        let Err(interrupt) = co.try_yield(1) else { return };
+        co.yield_(2);
+        interrupt.raise()
+    }));
+    assert!(matches!(generator.close(), Err(CloseError::Ignored(2))));
+    let Err(GeneratorError::Raised(exception)) = generator.send(0) else { panic!("it raises") };
+    assert!(matches!(exception.downcast::<Interrupt>(), Ok(Interrupt::Close)));
+    assert_eq!(generator.status(), Status::Closed);
 }
 
 #[test]
