@@ -35,7 +35,9 @@
 #[cfg(panic = "abort")]
 compile_error!("corro unwinds coroutines to run their destructors: build with panic = \"unwind\"");
 
+mod block_on;
 mod blocking;
+mod cancellation;
 mod coroutine;
 mod driver;
 pub mod event_loop;
@@ -43,13 +45,15 @@ pub mod generator;
 pub mod io;
 pub mod net;
 pub mod task;
-mod time;
+pub mod time;
 mod worker;
 
+pub use block_on::block_on;
 pub use blocking::unblock;
+pub use cancellation::{Cancelled, Elapsed, cancel_scope, shield, timeout};
 pub use coroutine::{StackStats, stacks};
 pub use event_loop::{EventLoop, run};
 pub use generator::{Co, CoroutineState, Generator};
 pub use io::WouldSuspend;
-pub use task::{JoinHandle, spawn, spawn_local};
+pub use task::{CancelToken, JoinHandle, Scope, ScopedJoinHandle, scope, spawn, spawn_local};
 pub use time::{checkpoint, sleep, sleep_until, yield_now};

@@ -1,9 +1,29 @@
-//! Waiting for time to pass.
+//! The time, and waiting for it to pass.
 
 use std::time::{Duration, Instant};
 
 use crate::driver;
 use crate::task;
+
+/// The time by the clock of this thread's loop, which may be a [virtual](crate::event_loop::Builder::virtual_time) one;
+/// elsewhere that of the system.
+///
+/// # Examples
+/// ```
+/// use corro::{EventLoop, time};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::builder().virtual_time(true).build()?;
+/// event_loop.run(|| {
+///     let start = time::now();
+///     corro::sleep(Duration::from_secs(3600));
+///     assert_eq!(time::now() - start, Duration::from_secs(3600));
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn now() -> Instant {
+    driver::now()
+}
 
 /// Lets the other tasks of this worker have a turn. On a plain thread, yields the thread.
 ///

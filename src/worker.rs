@@ -7,11 +7,12 @@
 //!
 //! [`EventLoop`](crate::EventLoop) is one worker with a FIFO.
 
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::driver::{self, Driver, Timers};
+use crate::driver::{self, Driver};
 use crate::generator::{self, Unraisable};
 use crate::task::{self, Callback, Fibers, Home, JoinError, Local, Ready, TaskRef};
 
@@ -21,16 +22,48 @@ pub(crate) struct Worker {
     fibers: Fibers,
     /// Told the id of a task that has ended, if it was `watched`.
     on_end: Box<dyn Fn(&TaskRef)>,
+    /// What turns are run by, if it is not the plain way.
+    odd: Option<Odd>,
+    /// With virtual time: nothing is left that could wake a task.
+    stuck: Cell<bool>,
 }
+
+/// What a worker is made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Of tasks that ask for none, in bytes.
+    pub(crate) stack_size: usize,
+    pub(crate) blocking_threads: usize,
+    pub(crate) virtual_time: bool,
+    /// Shuffles each pass.
+    pub(crate) seed: Option<u64>,
+    /// A turn that takes longer is told of.
+    pub(crate) slow: Option<Duration>,
+}
+
+/// Settings that make turns slower.
+struct Odd {
+    random: Option<RefCell<fastrand::Rng>>,
+    slow: Option<Duration>,
+}
+
+/// The tasks of a worker with virtual time when nothing was left that could wake one, and what each waits for.
+pub(crate) struct Deadlock(pub(crate) String);
 
 impl Worker {
     /// # Errors
     /// When the process or the system is out of descriptors.
-    pub(crate) fn new(stack_size: usize, on_end: Box<dyn Fn(&TaskRef)>) -> io::Result<Worker> {
-        let driver = Driver::new()?;
+    pub(crate) fn new(settings: Settings, on_end: Box<dyn Fn(&TaskRef)>) -> io::Result<Worker> {
+        let driver = Driver::new(settings.blocking_threads)?;
+        if settings.virtual_time {
+            driver.set_virtual_time(driver.now());
+        }
         let notifier = driver.notifier();
-        let local = Local::new(Home::open(Box::new(move || notifier.notify())), stack_size);
-        Ok(Worker { local, driver, fibers: Fibers::new(), on_end })
+        let local = Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size);
+        let is_odd = settings.seed.is_some() || settings.slow.is_some();
+        let random = settings.seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed)));
+        let odd = is_odd.then_some(Odd { random, slow: settings.slow });
+        Ok(Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false) })
     }
 
     /// Makes this the worker of the thread until the result is dropped.
@@ -38,34 +71,55 @@ impl Worker {
         Entered { _task: task::enter(&self.local), _driver: driver::enter(&self.driver) }
     }
 
-    /// Runs `main` as a task, and passes until it has ended.
-    pub(crate) fn run<T>(&self, main: impl FnOnce() -> T) -> Result<T, JoinError> {
+    /// Runs `main` as a task, and passes until it has ended. In a deadlock `main` is cancelled.
+    pub(crate) fn run<T>(&self, main: impl FnOnce() -> T) -> Result<Result<T, JoinError>, Deadlock> {
         let _entered = self.enter();
-        let stuck = AbortOnUnwind;
+        let guard = AbortOnUnwind;
         // SAFETY: this returns only after the task has ended, and so has used up what `main` borrows, and its handle
         // is joined here. It is left neither by an unwind, which aborts, nor by a suspension: code that runs on the
         // worker's stack is in no coroutine (see `task::enter`), and a task can suspend itself only.
-        let handle = unsafe { task::spawn_unchecked(&self.local, task::Builder::new().name("main"), main) };
-        self.run_to_end(handle.task());
-        std::mem::forget(stuck);
-        handle.join()
+        let handle = unsafe { task::spawn_unchecked(&self.local, task::Builder::new().name("main"), None, main) };
+        let ended = self.run_to_end(handle.task());
+        std::mem::forget(guard);
+        let result = handle.join();
+        ended.map(|()| result)
     }
 
     /// Passes until `main` has ended. Apart from `run`, which is compiled where it is called.
-    fn run_to_end(&self, main: &TaskRef) {
+    fn run_to_end(&self, main: &TaskRef) -> Result<(), Deadlock> {
+        let mut ended = Ok(());
         while !main.is_done() {
             self.pass(|| main.is_done());
+            if self.stuck.take() {
+                self.abort_in_second_deadlock(&ended);
+                // `main` may borrow from the caller, so it must end before the caller is told.
+                ended = Err(Deadlock(self.local.report()));
+                task::cancel(main);
+            }
+        }
+        ended
+    }
+
+    fn abort_in_second_deadlock(&self, first: &Result<(), Deadlock>) {
+        if first.is_err() {
+            let report = self.local.report();
+            generator::abort(&format!("a deadlock: tasks hold back their cancellation and wait for ever:{report}"));
         }
     }
 
     /// Passes until no task, timer or wait for I/O is left.
-    pub(crate) fn run_until_idle(&self) {
+    pub(crate) fn run_until_idle(&self) -> Result<(), Deadlock> {
         let _entered = self.enter();
-        let stuck = AbortOnUnwind;
-        while !self.is_idle() {
+        let guard = AbortOnUnwind;
+        let mut ended = Ok(());
+        while ended.is_ok() && !self.is_idle() {
             self.pass(|| self.is_idle());
+            if self.stuck.take() {
+                ended = Err(Deadlock(self.local.report()));
+            }
         }
-        std::mem::forget(stuck);
+        std::mem::forget(guard);
+        ended
     }
 
     /// One pass. It ends in sleep if nothing is ready, unless the pass has brought what the caller waits for.
@@ -74,6 +128,15 @@ impl Worker {
         if self.local.home.has_mail() {
             self.local.take_mail();
         }
+        match &self.odd {
+            None => self.run_batch(),
+            Some(odd) => self.run_odd_batch(odd),
+        }
+        self.turn(is_over);
+    }
+
+    #[inline(always)]
+    fn run_batch(&self) {
         for _ in 0..self.local.ready_len() {
             match self.local.pop() {
                 Some(Ready::Task(task)) => self.step(task),
@@ -81,7 +144,25 @@ impl Worker {
                 None => break,
             }
         }
-        self.turn(is_over);
+    }
+
+    #[cold]
+    fn run_odd_batch(&self, odd: &Odd) {
+        let count = self.local.ready_len();
+        if let Some(random) = &odd.random {
+            self.local.shuffle(count, |limit| random.borrow_mut().usize(..limit));
+        }
+        for _ in 0..count {
+            let Some(ready) = self.local.pop() else { break };
+            let before = odd.slow.map(|slow| (slow, Instant::now(), Who::of(&ready)));
+            match ready {
+                Ready::Task(task) => self.step(task),
+                Ready::Call(callback) => call(&callback),
+            }
+            if let Some((slow, start, who)) = before {
+                who.warn_if_slow(start.elapsed(), slow);
+            }
+        }
     }
 
     #[inline(always)]
@@ -130,24 +211,39 @@ impl Worker {
     #[cold]
     fn sleep(&self) {
         let deadline = self.driver.timers.borrow_mut().next_deadline();
+        if self.driver.is_virtual() && self.driver.external_waiters() == 0 {
+            return self.jump(deadline);
+        }
         let timeout = deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.driver.now())));
         if timeout != Some(Duration::ZERO) || self.driver.io_waiters() > 0 {
             self.poll(timeout);
         }
     }
 
+    /// Virtual time: goes on at the next deadline.
+    fn jump(&self, deadline: Option<u64>) {
+        match deadline {
+            Some(deadline) => self.driver.set_virtual_time(deadline.max(self.driver.now())),
+            None if self.local.may_be_woken() => self.poll(None),
+            None => self.stuck.set(true),
+        }
+    }
+
     /// Cancels all tasks and runs them until they have unwound; what was to be called is dropped.
     pub(crate) fn wind_up(&self) {
         let _entered = self.enter();
-        let stuck = AbortOnUnwind;
+        let guard = AbortOnUnwind;
         self.local.close();
         while !self.is_wound_up() {
             for callback in self.local.take_callbacks() {
                 drop_callback(|| drop(callback.take()));
             }
             self.pass(|| self.local.live() == 0);
+            if self.stuck.take() {
+                self.abort_in_second_deadlock(&Err(Deadlock(String::new())));
+            }
         }
-        std::mem::forget(stuck);
+        std::mem::forget(guard);
     }
 
     /// Whether there is nothing left to unwind or to drop. Timers are dropped when no task is left that could own one.
@@ -155,8 +251,8 @@ impl Worker {
         if self.local.live() > 0 || self.local.ready_len() > 0 || self.local.home.has_mail() {
             return false;
         }
-        let timers = self.driver.timers.replace(Timers::new());
-        let was_empty = timers.len() == 0;
+        let timers = self.driver.timers.borrow_mut().drain();
+        let was_empty = timers.is_empty();
         drop_callback(|| drop(timers));
         was_empty
     }
@@ -210,6 +306,32 @@ impl Drop for Worker {
         } else {
             debug_assert!(false, "a worker must unwind its tasks before it ends");
         }
+    }
+}
+
+/// Whose turn it is, to be told afterwards.
+enum Who {
+    Task(TaskRef),
+    Callback,
+}
+
+impl Who {
+    fn of(ready: &Ready) -> Who {
+        match ready {
+            Ready::Task(task) => Who::Task(task.clone()),
+            Ready::Call(_) => Who::Callback,
+        }
+    }
+
+    fn warn_if_slow(&self, took: Duration, slow: Duration) {
+        if took < slow {
+            return;
+        }
+        let who = match self {
+            Who::Task(task) => task.describe(),
+            Who::Callback => "a callback".to_owned(),
+        };
+        eprintln!("corro: {who} ran for {took:.1?} without giving way");
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Context {
     /// the first; this can, for those that this crate began. A body's own panic on a thread that was unwinding when the
     /// body was resumed stays unknown.
     unwinds: Cell<usize>,
+    /// The innermost of the cancel scopes that are open in this coroutine, or null. The layer of tasks knows its type.
+    pub(crate) scopes: Cell<*const ()>,
     /// The guard page and the size of the stack, for the report of an overflow.
     guard: Cell<usize>,
     stack_size: Cell<usize>,
@@ -78,6 +80,7 @@ impl Context {
             kind,
             parent: Cell::new(ptr::null()),
             unwinds: Cell::new(0),
+            scopes: Cell::new(ptr::null()),
             guard: Cell::new(0),
             stack_size: Cell::new(0),
             id,
@@ -178,9 +181,10 @@ pub(crate) fn in_generator() -> bool {
     chain().next().is_some_and(|context| context.kind == Kind::Generator)
 }
 
-fn chain() -> impl Iterator<Item = &'static Context> {
-    // SAFETY: the chain holds live contexts only (see the head of this file), and the callers, all in this
-    // folder, let go of them before they return. Their coroutines cannot end meanwhile, since this code runs.
+/// The coroutines that run now, the innermost first; within a task up to the task itself. For the caller's frame only.
+pub(crate) fn chain() -> impl Iterator<Item = &'static Context> {
+    // SAFETY: the chain holds live contexts only (see the head of this file), and the callers let go of them before
+    // they return. Their coroutines cannot end meanwhile, since this code runs.
     std::iter::successors(unsafe { current().as_ref() }, |context| unsafe { context.parent.get().as_ref() })
 }
 

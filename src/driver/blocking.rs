@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
-use crate::task::{self, Mode, Waker};
+use crate::task::{self, Mode, Reason, Waker};
 
 /// The most threads of a pool that was not told otherwise.
 pub(crate) const MAX_THREADS: usize = 512;
@@ -210,7 +210,7 @@ fn run_in_pool<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
         return Err(error);
     }
     while !outcome.lock().done {
-        task::park();
+        task::park(Reason::Unblock);
     }
     mem::forget(unfinished);
     let result = outcome.lock().result.take();

@@ -36,14 +36,14 @@ use std::time::{Duration, Instant};
 use self::blocking::Pool;
 use self::epoll::{Events, Reactor};
 use self::oneshot::{Oneshots, Then};
-use crate::task::Waker;
+use crate::task::{Reason, Trigger, Waker};
 
 pub(crate) use self::epoll::Notifier;
 pub(crate) use self::oneshot::WaitKey;
 pub(crate) use self::source::{CountedWait, Seen, Source};
 pub(crate) use self::timer::{Key as TimerKey, Timers};
 pub use self::wait::WouldSuspend;
-pub(crate) use self::wait::{Alarm, pause, pause_until, refuse_callback, wait_fd, would_suspend};
+pub(crate) use self::wait::{Alarm, pause, pause_until, refuse_callback, wait_fd, with_timeout, would_suspend};
 
 /// Where a driver's nanoseconds begin: long ago, so that deadlines that are past have their order too.
 fn origin() -> Instant {
@@ -59,9 +59,19 @@ pub(crate) enum Direction {
     Write,
 }
 
+impl Direction {
+    fn reason(self, fd: i32) -> Reason {
+        match self {
+            Direction::Read => Reason::Readable(fd),
+            Direction::Write => Reason::Writable(fd),
+        }
+    }
+}
+
 /// What happens when a timer is due. The worker does it, after it has let go of the timers.
 pub(crate) enum Target {
     Wake(Waker),
+    Cancel(Trigger),
     Call(Box<dyn FnOnce()>),
 }
 
@@ -69,6 +79,7 @@ impl Target {
     pub(crate) fn fire(self) {
         match self {
             Target::Wake(waker) => waker.wake(),
+            Target::Cancel(trigger) => trigger.fire(),
             Target::Call(call) => call(),
         }
     }
@@ -81,9 +92,11 @@ pub(crate) struct Driver {
     oneshots: Rc<Oneshots>,
     events: Cell<Events>,
     /// Timers by nanoseconds since the origin; see [`Driver::ns`].
-    pub(crate) timers: RefCell<Timers<Target>>,
+    pub(crate) timers: Rc<RefCell<Timers<Target>>>,
     clock: Clock,
     pool: OnceCell<Arc<Pool>>,
+    /// The most threads of the pool.
+    blocking_threads: usize,
     waits: Rc<Cell<usize>>,
     external: Rc<Cell<usize>>,
 }
@@ -99,7 +112,7 @@ impl Driver {
     ///
     /// # Errors
     /// When the process or the system is out of descriptors.
-    pub(crate) fn new() -> io::Result<Driver> {
+    pub(crate) fn new(blocking_threads: usize) -> io::Result<Driver> {
         let reactor = Arc::new(Reactor::new()?);
         let notifier = Notifier::new(&reactor)?;
         let waits = Rc::default();
@@ -108,9 +121,10 @@ impl Driver {
             notifier,
             reactor,
             events: Cell::default(),
-            timers: RefCell::new(Timers::new()),
+            timers: Rc::new(RefCell::new(Timers::new())),
             clock: Clock { origin: origin(), set: Cell::new(None) },
             pool: OnceCell::new(),
+            blocking_threads,
             waits,
             external: Rc::default(),
         })
@@ -140,9 +154,18 @@ impl Driver {
     }
 
     /// Stops the clock, or sets the stopped clock forward: from now on the time is `now`.
-    #[allow(dead_code, reason = "for loops with virtual time")]
     pub(crate) fn set_virtual_time(&self, now: u64) {
         self.clock.set.set(Some(now));
+    }
+
+    /// Whether the clock was stopped.
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.clock.set.get().is_some()
+    }
+
+    fn add_timer(&self, deadline: u64, target: Target) -> (Rc<RefCell<Timers<Target>>>, TimerKey) {
+        let key = self.timers.borrow_mut().add(deadline, target);
+        (self.timers.clone(), key)
     }
 
     /// The instant at `ns` after the origin.
@@ -162,7 +185,6 @@ impl Driver {
     }
 
     /// How many tasks wait for something outside of the program: readiness or another thread's work.
-    #[allow(dead_code, reason = "for loops with virtual time")]
     pub(crate) fn external_waiters(&self) -> usize {
         self.waits.get() + self.external.get()
     }
@@ -175,7 +197,7 @@ impl Driver {
 
     /// The threads for what would block; made at the first use.
     pub(crate) fn pool(&self) -> &Arc<Pool> {
-        self.pool.get_or_init(|| Arc::new(Pool::new(blocking::MAX_THREADS)))
+        self.pool.get_or_init(|| Arc::new(Pool::new(self.blocking_threads)))
     }
 
     /// Has several drivers share a pool. Without effect after the first use of the pool.

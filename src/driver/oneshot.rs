@@ -251,12 +251,12 @@ mod tests {
 
     fn setup() -> (Driver, Log, PipeReader, PipeWriter) {
         let (reader, writer) = io::pipe().unwrap();
-        (Driver::new().unwrap(), Log::default(), reader, writer)
+        (Driver::new(1).unwrap(), Log::default(), reader, writer)
     }
 
     #[test]
     fn calls_once_and_for_its_direction() {
-        let (driver, log) = (Driver::new().unwrap(), Log::default());
+        let (driver, log) = (Driver::new(1).unwrap(), Log::default());
         let (mut a, mut b) = UnixStream::pair().unwrap();
         when(&driver, b.as_raw_fd(), Direction::Read, "read", &log).unwrap();
         when(&driver, b.as_raw_fd(), Direction::Write, "write", &log).unwrap();
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_polled_is_answered_at_once() {
-        let (driver, log) = (Driver::new().unwrap(), Log::default());
+        let (driver, log) = (Driver::new(1).unwrap(), Log::default());
         let closed = RawFd::MAX;
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(when(&driver, closed, Direction::Read, "closed", &log).is_none());
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_notification_ends_the_wait_each_time() {
-        let driver = Driver::new().unwrap();
+        let driver = Driver::new(1).unwrap();
         for _ in 0..3 {
             let notifier = driver.notifier();
             let other = std::thread::spawn(move || notifier.notify());

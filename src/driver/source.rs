@@ -25,7 +25,7 @@ use rustix::event::epoll::EventFlags;
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Alarm, Direction, Driver, Target, now, refuse_callback, with_current, would_suspend};
-use crate::task::{self, Mode, WaitQueue, Waker};
+use crate::task::{self, Mode, Reason, WaitQueue, Waker};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -70,7 +70,7 @@ impl Source {
 
     fn wait_in_task(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
         let _counted = with_current(|driver| self.register(driver.ok_or_else(no_driver)?))?;
-        self.readiness.side(direction).wait(seen, deadline);
+        self.readiness.side(direction).wait(direction.reason(self.fd), seen, deadline);
         Ok(())
     }
 
@@ -148,13 +148,13 @@ impl Side {
         Seen(self.events.load(Relaxed))
     }
 
-    fn wait(&self, seen: Seen, deadline: Option<Instant>) {
+    fn wait(&self, reason: Reason, seen: Seen, deadline: Option<Instant>) {
         let came = || self.seen() != seen;
         match deadline {
-            None => self.queue.wait(came),
+            None => self.queue.wait(reason, came),
             Some(deadline) => {
                 let _alarm = Alarm::set(deadline, Target::Wake(Waker::current()));
-                self.queue.wait_until(came, || now() >= deadline);
+                self.queue.wait_until(reason, came, || now() >= deadline);
             }
         }
     }
@@ -195,7 +195,7 @@ mod tests {
             readiness.deliver(EventFlags::IN);
             // Two readers tried before it came; neither waits.
             for seen in seen {
-                readiness.read.wait(seen, None);
+                readiness.read.wait(Reason::Readable(0), seen, None);
             }
         }
     }
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_source_leaves_its_drivers_as_it_is_dropped() {
         let (reader, _writer) = io::pipe().unwrap();
-        let drivers = [Driver::new().unwrap(), Driver::new().unwrap()];
+        let drivers = [Driver::new(1).unwrap(), Driver::new(1).unwrap()];
         let source = Source::new(&reader);
         for driver in drivers.iter().chain(&drivers) {
             let waits = source.register(driver).unwrap();
@@ -219,7 +219,7 @@ mod tests {
         let (reader, _writer) = io::pipe().unwrap();
         let source = Source::new(&reader);
         for _ in 0..10 {
-            source.register(&Driver::new().unwrap()).unwrap();
+            source.register(&Driver::new(1).unwrap()).unwrap();
         }
         assert_eq!(source.lock().len(), 1);
     }

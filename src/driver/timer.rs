@@ -107,6 +107,14 @@ impl<T> Timers<T> {
         self.slots[slot as usize].target.take()
     }
 
+    /// Takes all of them out. Their keys are stale from then on.
+    pub(crate) fn drain(&mut self) -> Vec<T> {
+        self.heap.clear();
+        self.free.clear();
+        self.dead = 0;
+        self.slots.drain(..).filter_map(|slot| slot.target).collect()
+    }
+
     fn take_slot(&mut self, content: Slot<T>) -> u32 {
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = content;
@@ -234,6 +242,18 @@ mod tests {
         assert_eq!(timers.next_deadline(), None);
         timers.add(1, 'z');
         assert_eq!((timers.cancel(popped), timers.cancel(cancelled)), (None, None));
+        assert_eq!(timers.pop_due(1), Some('z'));
+    }
+
+    #[test]
+    fn a_key_from_before_a_drain_names_nothing() {
+        let mut timers = Timers::new();
+        let before = timers.add(1, 'x');
+        timers.add(2, 'y');
+        assert_eq!(timers.drain(), ['x', 'y']);
+        assert_eq!((timers.len(), timers.next_deadline()), (0, None));
+        timers.add(1, 'z');
+        assert_eq!(timers.cancel(before), None);
         assert_eq!(timers.pop_due(1), Some('z'));
     }
 

@@ -13,25 +13,51 @@ use std::time::{Duration, Instant};
 
 use super::epoll::block_on_fd;
 use super::oneshot::Oneshots;
-use super::{Direction, Target, TimerKey, WaitKey, now, with_current};
-use crate::task::{self, Mode, WaitQueue, Waker};
+use super::{Direction, Driver, Target, TimerKey, Timers, WaitKey, now, with_current};
+use crate::task::{self, CancelScope, Fired, Mode, Reason, WaitQueue, Waker};
 
-/// A timer of the current driver that is cancelled when this is dropped.
-pub(crate) struct Alarm(Option<TimerKey>);
+/// A timer that is cancelled when this is dropped.
+pub(crate) struct Alarm(Option<(Rc<RefCell<Timers<Target>>>, TimerKey)>);
 
 impl Alarm {
     /// Without a driver there is no timer either.
     pub(crate) fn set(deadline: Instant, target: Target) -> Alarm {
-        Alarm(with_current(|driver| driver.map(|driver| driver.timers.borrow_mut().add(driver.ns(deadline), target))))
+        Alarm(with_current(|driver| driver.map(|driver| driver.add_timer(driver.ns(deadline), target))))
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        let Some(key) = self.0 else { return };
-        let target = with_current(|driver| driver.and_then(|driver| driver.timers.borrow_mut().cancel(key)));
+        // The timers may be those of another loop: a generator goes on where it is resumed.
+        let target = self.0.as_ref().and_then(|(timers, key)| timers.borrow_mut().cancel(*key));
         drop(target);
     }
+}
+
+/// Runs `f` in a cancel scope that fires after this time.
+///
+/// # Errors
+/// When the scope's cancellation, and none of an outer one, ended `f`.
+///
+/// # Panics
+/// Where no task runs.
+pub(crate) fn with_timeout<T>(after: Duration, f: impl FnOnce() -> T) -> Result<T, Fired> {
+    let scope = CancelScope::new();
+    let _alarm = set_to_fire(&scope, after);
+    scope.run(f)
+}
+
+/// The alarm must be dropped before the scope.
+fn set_to_fire(scope: &CancelScope, after: Duration) -> Option<Alarm> {
+    if after.is_zero() {
+        scope.fire().wake();
+        return None;
+    }
+    // SAFETY: `with_timeout` drops the alarm, which takes the trigger out of the timers, before the scope.
+    let trigger = Target::Cancel(unsafe { scope.trigger() });
+    let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+    let add = |driver: &Driver| driver.add_timer(driver.now().saturating_add(after), trigger);
+    Some(Alarm(with_current(|driver| driver.map(add))))
 }
 
 /// Suspends the task until `deadline`, at least for one turn of the others; `None` is later than any clock can tell.
@@ -54,7 +80,7 @@ fn pause_task(deadline: Option<Instant>) {
     }
     let _alarm = deadline.map(|deadline| Alarm::set(deadline, Target::Wake(Waker::current())));
     loop {
-        task::park();
+        task::park(Reason::Time);
         task::checkpoint();
         if is_over() {
             return;
@@ -91,7 +117,7 @@ fn wait_fd_in_task(fd: i32, direction: Direction) -> io::Result<()> {
     let key = oneshots.add(fd, direction, then);
     let _registered = Registered { oneshots, key };
     loop {
-        wait.queue.wait(|| wait.result.borrow().is_some());
+        wait.queue.wait(direction.reason(fd), || wait.result.borrow().is_some());
         if let Some(result) = wait.result.borrow_mut().take() {
             return result;
         }

@@ -12,12 +12,10 @@ use std::io;
 use std::mem;
 use std::ptr;
 
-use super::cancel;
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, REFERENCE, TaskRef};
 use super::home::Local;
 use super::park::RUNNING;
 use super::ring::Ready;
-use super::waker;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};
 use std::sync::atomic::Ordering::*;
 
@@ -119,9 +117,9 @@ pub(crate) fn let_go(task: TaskRef) {
     }
 }
 
-/// Tells the joiner of a task that is done. On the worker's stack, since a foreign waker may do anything.
+/// Tells those who wait for a task that is done. On the worker's stack, since a foreign waker may do anything.
 #[inline]
-fn wake_joiner(local: &Local, task: &Header) {
+fn tell_of_end(local: &Local, task: &Header) {
     // SAFETY: the joiner is parked in `join`, which takes the pointer out before it returns.
     if let Some(joiner) = unsafe { task.local_joiner.get().as_ref() } {
         local.wake(joiner);
@@ -131,6 +129,9 @@ fn wake_joiner(local: &Local, task: &Header) {
         if let Some(joiner) = unsafe { (*task.joiner.get()).take() } {
             joiner.wake();
         }
+    }
+    if let Some(group) = &task.group {
+        group.child_ended();
     }
 }
 
@@ -220,7 +221,7 @@ impl Fibers {
                 idle.push(fiber);
             }
         }
-        wake_joiner(local, task);
+        tell_of_end(local, task);
     }
 }
 
@@ -242,7 +243,7 @@ fn fail(local: &Local, task: &TaskRef, error: io::Error) {
     complete(task);
     task.phase.set(Phase::Ended);
     local.forget(task);
-    wake_joiner(local, task);
+    tell_of_end(local, task);
 }
 
 /// Suspends the running task. Inlined for the sake of the processor's prediction of returns, as `Co::yield_` is.
@@ -251,10 +252,4 @@ pub(super) fn suspend(task: &Header, phase: Phase, stop: Stop) {
     task.phase.set(phase);
     // SAFETY: the yielder lies at the bottom of the stack of the task, which runs.
     unsafe { (*task.yielder.get()).suspend(stop) };
-}
-
-/// Asks for a task's end, from any thread.
-pub(super) fn cancel(task: &TaskRef) {
-    cancel::mark(task);
-    waker::wake(task);
 }

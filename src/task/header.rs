@@ -12,13 +12,16 @@
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 
 use super::fiber::{Fiber, FiberYielder};
+use super::group::Group;
 use super::home::Home;
 use super::join::Joiner;
+use super::park::Reason;
 use crate::coroutine::{Cancellation, Context};
 
 /// The task has ended and its result, if any, is in place. Set once, by the home thread.
@@ -31,6 +34,9 @@ pub(super) const JOINING: usize = 1 << 1;
 pub(super) const NOTIFIED: usize = 1 << 2;
 /// Cancellation was asked for. Never cleared.
 pub(super) const CANCELLED: usize = 1 << 3;
+/// A cancel scope that is, or was, open in this task has fired: its code looks closer at the next cancellation point.
+/// Set by whoever fires the scope, after the scope's own mark; cleared by the task when it finds no such scope.
+pub(super) const FIRED: usize = 1 << 5;
 /// There is a `JoinHandle`, which will take or drop the result. Cleared as the handle goes.
 pub(super) const HANDLE: usize = 1 << 4;
 /// One reference; the count takes the bits above.
@@ -66,6 +72,8 @@ pub(crate) struct Header {
     /// Somebody waits for the end by the task's id; the scheduler is told of it.
     pub(crate) watched: Cell<bool>,
     pub(super) context: Context,
+    /// What it waits for, while it is parked.
+    pub(super) reason: Cell<Reason>,
     /// The task of the same home that joins this one, or null. It takes itself out before it goes, so no reference
     /// is counted.
     pub(super) local_joiner: Cell<*const Header>,
@@ -76,6 +84,12 @@ pub(crate) struct Header {
     pub(crate) stack_size: usize,
     pub(super) id: u64,
     pub(super) name: Option<Box<str>>,
+    /// Wakers of futures that hold a reference.
+    pub(super) wakers: AtomicUsize,
+    /// The tasks that it counts among, if somebody waits for all of them.
+    pub(super) group: Option<Arc<Group>>,
+    /// What other threads sent to be called, not to be run as a task.
+    pub(super) is_call: bool,
     pub(super) inbox_next: AtomicPtr<Header>,
     pub(super) joiner: UnsafeCell<Option<Joiner>>,
     /// Set in the header of a plain thread.
@@ -102,12 +116,6 @@ struct VTable {
 pub(crate) enum Failure {
     Cancelled,
     Panicked(Box<dyn Any + Send>),
-}
-
-impl Failure {
-    fn of_payload(payload: Box<dyn Any + Send>) -> Failure {
-        if payload.is::<Cancellation>() { Failure::Cancelled } else { Failure::Panicked(payload) }
-    }
 }
 
 /// A task as its handle knows it. `#[repr(C)]` puts the result at the same place whatever the closure is.
@@ -137,6 +145,8 @@ pub(crate) struct Settings {
     pub(crate) id: u64,
     pub(crate) name: Option<Box<str>>,
     pub(crate) stack_size: usize,
+    pub(super) group: Option<Arc<Group>>,
+    pub(super) is_call: bool,
 }
 
 impl TaskRef {
@@ -148,7 +158,7 @@ impl TaskRef {
 
     /// Makes the header by which a plain thread is woken. It counts as done, so that nothing else is done with it.
     pub(super) fn of_thread() -> TaskRef {
-        let settings = Settings { id: 0, name: None, stack_size: 0 };
+        let settings = Settings { id: 0, name: None, stack_size: 0, group: None, is_call: false };
         let thread = Some(std::thread::current());
         let header = Header::new(settings, VTable::of::<fn(), ()>(), thread, DONE | REFERENCE);
         TaskRef::allocate(header, None::<fn()>)
@@ -177,6 +187,14 @@ impl TaskRef {
     /// The second of the two references that a new task is made with; to be taken once.
     pub(super) fn second(&self) -> TaskRef {
         TaskRef(self.0)
+    }
+
+    /// Ends a task that no worker will take in, as cancelled.
+    pub(super) fn refuse(self) {
+        // SAFETY: no worker knows it, so this thread stands in for the home.
+        unsafe { self.give_up(Failure::Cancelled) };
+        // Release: the outcome is there for whoever sees DONE. The handle was not given out, so nobody joins yet.
+        self.state.fetch_or(DONE, Release);
     }
 
     pub(super) fn into_raw(self) -> *const Header {
@@ -231,6 +249,7 @@ impl Header {
             joined: Cell::new(false),
             watched: Cell::new(false),
             context: Context::of_task(settings.id, settings.name.as_deref().map(NonNull::from)),
+            reason: Cell::new(Reason::Nothing),
             local_joiner: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
@@ -238,6 +257,9 @@ impl Header {
             stack_size: settings.stack_size,
             id: settings.id,
             name: settings.name,
+            wakers: AtomicUsize::new(0),
+            group: settings.group,
+            is_call: settings.is_call,
             inbox_next: AtomicPtr::new(ptr::null_mut()),
             joiner: UnsafeCell::new(None),
             thread,
@@ -254,6 +276,18 @@ impl Header {
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.state.load(Relaxed) & CANCELLED != 0
+    }
+
+    /// What the payload that left the task's body comes to.
+    #[cold]
+    fn failure(&self, payload: Box<dyn Any + Send>) -> Failure {
+        if payload.is::<Cancellation>() {
+            return Failure::Cancelled;
+        }
+        Failure::Panicked(match &self.group {
+            Some(group) => group.fail(payload),
+            None => payload,
+        })
     }
 
     /// A counted reference to this task.
@@ -275,6 +309,14 @@ impl Header {
         self.name.as_deref()
     }
 
+    /// Its id and name, for messages.
+    pub(crate) fn describe(&self) -> String {
+        match self.name() {
+            Some(name) => format!("task {} {name:?}", self.id()),
+            None => format!("task {}", self.id()),
+        }
+    }
+
     /// Runs the closure.
     ///
     /// # Safety
@@ -292,6 +334,18 @@ impl Header {
     pub(super) unsafe fn give_up(&self, failure: Failure) {
         // SAFETY: the caller's promise.
         unsafe { (self.vtable.give_up)(self.raw(), failure) }
+    }
+
+    /// Runs the closure of a task that is a call from another thread, on the worker's own stack. Its panic goes on.
+    pub(super) fn call(&self) {
+        // SAFETY: on the home thread; `run` finds no closure the second time. Nobody else knows the result.
+        let outcome = unsafe {
+            self.run();
+            self.take_result::<()>()
+        };
+        if let Some(Err(Failure::Panicked(payload))) = outcome {
+            resume_unwind(payload);
+        }
     }
 
     /// Drops the result, if it was not taken.
@@ -325,7 +379,7 @@ unsafe fn run<F: FnOnce() -> T, T>(task: NonNull<Header>) {
     unsafe {
         let whole = task.cast::<Whole<F, T>>().as_ref();
         let Some(body) = (*whole.body.get()).take() else { return };
-        let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(Failure::of_payload);
+        let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(|payload| whole.front.header.failure(payload));
         *whole.front.result.get() = Some(outcome);
     }
 }
@@ -336,7 +390,10 @@ unsafe fn give_up<F: FnOnce() -> T, T>(task: NonNull<Header>, failure: Failure) 
         let whole = task.cast::<Whole<F, T>>().as_ref();
         let body = (*whole.body.get()).take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-        *whole.front.result.get() = Some(Err(dropped.map_or_else(Failure::of_payload, |()| failure)));
+        *whole.front.result.get() = Some(Err(match dropped {
+            Ok(()) => failure,
+            Err(payload) => whole.front.header.failure(payload),
+        }));
     }
 }
 

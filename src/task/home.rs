@@ -20,8 +20,9 @@ use std::collections::HashMap;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*, fence};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::gate::Gate;
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
 use super::ring::{Ready, Ring};
 
@@ -84,6 +85,12 @@ impl Home {
             }
         }
         self.ring();
+    }
+
+    /// Puts a new task, or a call, into the inbox.
+    pub(super) fn send(&self, task: TaskRef) {
+        task.state.fetch_or(NOTIFIED, Relaxed);
+        self.push(task);
     }
 
     /// Takes all tasks out, the oldest first. They can be put in again from then on.
@@ -157,6 +164,7 @@ pub(crate) struct Local {
     /// The tasks that have not ended by their ids; made when somebody first asks for one.
     by_id: OnceCell<RefCell<HashMap<u64, *const Header>>>,
     stack_size: usize,
+    gate: Arc<Gate>,
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
 }
@@ -170,6 +178,7 @@ impl Local {
             live: Cell::new(0),
             by_id: OnceCell::new(),
             stack_size,
+            gate: Gate::new(home, stack_size),
             closing: Cell::new(false),
         }
     }
@@ -187,6 +196,11 @@ impl Local {
     #[inline]
     pub(crate) fn push(&self, ready: Ready) {
         self.ready.push(ready);
+    }
+
+    /// Shuffles the next `count` of what is ready; `below` gives a number below its argument.
+    pub(crate) fn shuffle(&self, count: usize, below: impl FnMut(usize) -> usize) {
+        self.ready.shuffle(count, below);
     }
 
     #[inline]
@@ -252,6 +266,7 @@ impl Local {
 
     /// Cancels every task, and those that come yet.
     pub(crate) fn close(&self) {
+        self.gate.close();
         self.closing.set(true);
         for task in self.tasks() {
             super::cancel::mark(&task);
@@ -302,6 +317,32 @@ impl Local {
 
     /// Takes what other threads have left.
     pub(crate) fn take_mail(&self) {
-        self.home.take_inbox(|task| self.wake(&task));
+        self.home.take_inbox(|task| {
+            if !task.home.load(Relaxed).is_null() {
+                self.wake(&task);
+            } else if task.is_call {
+                self.push(Ready::Call(Callback::new(move || task.call())));
+            } else {
+                self.adopt(task);
+            }
+        });
+    }
+
+    /// The way in from other threads.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        self.gate.clone()
+    }
+
+    /// Whether anything that is not seen here may wake a task: somebody who can send something, or a waker of a future.
+    pub(crate) fn may_be_woken(&self) -> bool {
+        Arc::strong_count(&self.gate) > 1 || self.tasks().iter().any(|task| task.wakers.load(Relaxed) > 1)
+    }
+
+    /// What the tasks that have not ended wait for, a line each.
+    pub(crate) fn report(&self) -> String {
+        let mut tasks = self.tasks();
+        tasks.sort_by_key(|task| task.id);
+        let line = |task: &TaskRef| format!("\n  {} waits for {}", task.describe(), task.reason.get());
+        tasks.iter().map(line).collect()
     }
 }

@@ -17,10 +17,9 @@ use std::sync::atomic::Ordering::*;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use super::cancel::checkpoint;
-use super::fiber;
+use super::cancel::{self, checkpoint};
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, TaskRef};
-use super::park::{Mode, local, mode, park, running};
+use super::park::{Mode, Reason, local, mode, park, running};
 use super::waker::Waker;
 
 /// Who is told of the end.
@@ -111,7 +110,7 @@ impl<T> JoinHandle<T> {
         }
         let leave = Leave(&self.task);
         while !self.task.is_done() {
-            park();
+            park(Reason::End(self.id()));
             checkpoint();
         }
         std::mem::forget(leave);
@@ -122,7 +121,7 @@ impl<T> JoinHandle<T> {
         self.task.local_joiner.set(me);
         let _leave = LeaveHere(&self.task);
         while !self.task.is_done() {
-            park();
+            park(Reason::End(self.id()));
             checkpoint();
         }
     }
@@ -154,7 +153,7 @@ impl<T> JoinHandle<T> {
 
     /// Asks the task to end: it unwinds at its next cancellation point. One that has not started never runs.
     pub fn cancel(&self) {
-        fiber::cancel(&self.task);
+        cancel::cancel(&self.task);
     }
 
     /// Whether the task has ended.
@@ -269,13 +268,17 @@ impl fmt::Display for JoinError {
             Kind::Cancelled => f.write_str("the task was cancelled"),
             Kind::Panicked(payload) => {
                 let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
-                let text = payload.downcast_ref::<&str>().copied();
-                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                write!(f, "the task panicked: {}", text.unwrap_or("a payload without a text"))
+                write!(f, "the task panicked: {}", text_of(&**payload))
             }
             Kind::WouldSuspend => f.write_str("the task has not ended, and the caller unwinds and cannot wait"),
         }
     }
+}
+
+/// The text of a panic's payload.
+pub(super) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a payload without a text")
 }
 
 impl fmt::Debug for JoinError {

@@ -10,34 +10,44 @@
 // the schedulers run what is `Ready` and know nothing of what blocks.
 //
 // header                     the task itself: one allocation, its state bits
-// home, ring                 where it lives: the inbox for other threads, the ready queue
+// group, scope               many of them, awaited together
+// home, ring, gate           where it lives: the inbox for other threads, the ready queue
 // fiber                      the coroutine that it runs on
 // park, waker, wait_queue    how it waits
-// join, cancel               how it ends
+// join, cancel, token        how it ends
 
 mod cancel;
 mod fiber;
+mod gate;
+mod group;
 mod header;
 mod home;
 mod join;
 mod park;
 mod ring;
+mod scope;
+mod token;
 mod wait_queue;
 mod waker;
 
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-pub(crate) use self::cancel::checkpoint;
+pub(crate) use self::cancel::{CancelScope, Fired, Trigger, checkpoint};
 pub(crate) use self::fiber::{Fibers, let_go};
+pub(crate) use self::gate::Gate;
+use self::group::Group;
 use self::header::Settings;
 pub(crate) use self::header::TaskRef;
 pub(crate) use self::home::{Callback, Home, Local};
 pub use self::join::{JoinError, JoinHandle};
-pub(crate) use self::park::{Entered, Mode, enter, give_way, local, mode, park, running};
+pub(crate) use self::park::{Entered, Mode, Reason, enter, give_way, local, mode, park, running};
 pub(crate) use self::ring::Ready;
+pub use self::scope::{Scope, ScopedJoinHandle, scope};
+pub use self::token::CancelToken;
 pub(crate) use self::wait_queue::WaitQueue;
 pub(crate) use self::waker::Waker;
 use crate::coroutine;
@@ -65,6 +75,11 @@ fn next_id() -> u64 {
     }
     NEXT.set(next + 1);
     next - BLOCK + 1
+}
+
+/// Asks for a task's end.
+pub(crate) fn cancel(task: &TaskRef) {
+    self::cancel::cancel(task);
 }
 
 /// The running task, as its own code sees it.
@@ -104,17 +119,25 @@ pub(crate) fn spawn_on<T: 'static>(
     body: impl FnOnce() -> T + 'static,
 ) -> JoinHandle<T> {
     // SAFETY: nothing is borrowed.
-    unsafe { spawn_unchecked(local, builder, body) }
+    unsafe { spawn_unchecked(local, builder, None, body) }
 }
 
 /// As [`spawn_on`], for a body that borrows.
 ///
 /// # Safety
 /// What the body and its result borrow must be there until the task has ended.
-pub(crate) unsafe fn spawn_unchecked<T>(local: &Local, builder: Builder, body: impl FnOnce() -> T) -> JoinHandle<T> {
+pub(crate) unsafe fn spawn_unchecked<T>(
+    local: &Local,
+    builder: Builder,
+    group: Option<Arc<Group>>,
+    body: impl FnOnce() -> T,
+) -> JoinHandle<T> {
     let stack_size = builder.stack_size.map_or(local.stack_size(), coroutine::round_size);
-    let settings = Settings { id: next_id(), name: builder.name.map(String::into_boxed_str), stack_size };
-    let task = TaskRef::new(settings, body);
+    let name = builder.name.map(String::into_boxed_str);
+    let task = TaskRef::new(Settings { id: next_id(), name, stack_size, group, is_call: false }, body);
+    if let Some(group) = &task.group {
+        group.add(task.clone());
+    }
     // The handle's reference: `TaskRef::new` counted two. It is made first, since the task must not be adopted by a
     // worker that could end before the handle is there.
     let handle = JoinHandle::new(task.second());
@@ -147,6 +170,17 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Jo
 /// Where no scheduler runs, with a sentence that says what to use.
 pub fn spawn_local<T: 'static>(body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
     spawn_on(local_or_panic("spawn_local"), Builder::new(), body)
+}
+
+/// Refuses what needs a task.
+///
+/// # Panics
+/// Where no task runs.
+pub(crate) fn require_task(call: &str) {
+    assert!(
+        running().is_some(),
+        "`{call}` was called where no task runs: call it inside `corro::run` or a spawned task"
+    );
 }
 
 fn local_or_panic(call: &str) -> &'static Local {

@@ -4,9 +4,12 @@
 //! loop.
 
 use std::cell::Cell;
+use std::fmt;
 use std::ptr;
 use std::sync::atomic::Ordering::*;
 
+use super::Id;
+use super::cancel;
 use super::fiber::{self, Stop};
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
 use super::home::Local;
@@ -96,22 +99,54 @@ pub(super) fn current() -> TaskRef {
     }
 }
 
+/// What a parked task waits for, for those who look at it from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Nothing,
+    End(Id),
+    Children,
+    Time,
+    Readable(i32),
+    Writable(i32),
+    Unblock,
+    Future,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Nothing => f.write_str("nothing: it is ready"),
+            Reason::End(id) => write!(f, "the end of task {id}"),
+            Reason::Children => f.write_str("the tasks of its `scope`"),
+            Reason::Time => f.write_str("a time to come"),
+            Reason::Readable(fd) => write!(f, "descriptor {fd} to be readable"),
+            Reason::Writable(fd) => write!(f, "descriptor {fd} to be writable"),
+            Reason::Unblock => f.write_str("a closure on the blocking pool"),
+            Reason::Future => f.write_str("a future"),
+        }
+    }
+}
+
 /// Suspends the running task until a wake; elsewhere blocks the thread until one.
 ///
 /// # Panics
 /// In a callback, which cannot wait; and where the task unwinds, which the callers rule out.
-pub(crate) fn park() {
+pub(crate) fn park(reason: Reason) {
     match running() {
-        Some(task) => park_task(task),
+        Some(task) => park_task(task, reason),
         None if LOCAL.get().is_null() => park_thread(),
         None => panic!("a callback of the event loop cannot wait: spawn a task for that"),
     }
 }
 
 #[inline(always)]
-fn park_task(task: &Header) {
+fn park_task(task: &Header, reason: Reason) {
     assert!(!task.context.is_unwinding(), "a task cannot wait while it unwinds");
+    if cancel::is_in_generator(task) && cancel::claim(task) {
+        return;
+    }
     if !task.token.replace(false) {
+        task.reason.set(reason);
         fiber::suspend(task, Phase::Parked, Stop::Parked);
     }
 }

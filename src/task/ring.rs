@@ -90,6 +90,14 @@ impl Ring {
         Some(unsafe { Ready::from_word(word) })
     }
 
+    /// Shuffles the first `count` (Fisher and Yates).
+    pub(super) fn shuffle(&self, count: usize, mut below: impl FnMut(usize) -> usize) {
+        let place = |number: usize| self.place(self.head.get().wrapping_add(number));
+        for last in (1..count.min(self.len())).rev() {
+            place(last).swap(place(below(last + 1)));
+        }
+    }
+
     #[cold]
     fn grow(&self) {
         let (smaller, places) = (self.places.get(), self.mask.get() + 1);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cancel::checkpoint;
-use super::park::park;
+use super::park::{Reason, park};
 use super::waker::Waker;
 
 pub(crate) struct WaitQueue {
@@ -47,13 +47,13 @@ impl WaitQueue {
 
     /// Waits for a wake that is meant for this queue. `ready` is asked under the lock first: `true` means that
     /// there is nothing to wait for. A cancellation unwinds from here.
-    pub(crate) fn wait(&self, ready: impl FnOnce() -> bool) {
-        self.wait_until(ready, || false);
+    pub(crate) fn wait(&self, reason: Reason, ready: impl FnOnce() -> bool) {
+        self.wait_until(reason, ready, || false);
     }
 
     /// As [`wait`](WaitQueue::wait), but gives up when, at some wake, `over` says so. Returns whether the wake was
     /// one of this queue.
-    pub(crate) fn wait_until(&self, ready: impl FnOnce() -> bool, over: impl Fn() -> bool) -> bool {
+    pub(crate) fn wait_until(&self, reason: Reason, ready: impl FnOnce() -> bool, over: impl Fn() -> bool) -> bool {
         checkpoint();
         let place = Place {
             waker: Cell::new(Some(Waker::current())),
@@ -75,7 +75,7 @@ impl WaitQueue {
                 drop(leave);
                 return false;
             }
-            park();
+            park(reason);
             checkpoint();
         }
         true

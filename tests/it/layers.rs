@@ -13,7 +13,22 @@ const LAYERS: [&[&str]; 7] = [
     &["driver"],
     &["worker"],
     &["event_loop", "runtime"],
-    &["net", "io", "time", "fs", "process", "signal", "channel", "sync", "select", "scope", "combinators", "blocking"],
+    &[
+        "net",
+        "io",
+        "time",
+        "fs",
+        "process",
+        "signal",
+        "channel",
+        "sync",
+        "select",
+        "scope",
+        "combinators",
+        "blocking",
+        "block_on",
+        "cancellation",
+    ],
 ];
 /// The blocking world: it uses these alone and its own kind, so that it runs on every scheduler.
 const WAIST: [&str; 2] = ["task", "driver"];

@@ -3,20 +3,24 @@
 //! A task that is spawned, woken or gives way goes to the tail of one queue. A *pass* runs what was ready when it
 //! began, in order; then I/O is polled, then due timers are looked at, and what they make ready goes to the tail.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+mod handle;
+mod trap;
+
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::panic::resume_unwind;
+use std::panic::{catch_unwind, resume_unwind};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+pub use self::handle::Handle;
+pub use self::trap::Trap;
+use self::trap::{Watches, drive};
 use crate::coroutine;
-use crate::driver::{self, Direction, Target, TimerKey};
-use crate::generator::{CoroutineState, Generator, GeneratorError};
-use crate::task::{self, Callback, JoinHandle, Local, Ready, WaitQueue};
-use crate::worker::Worker;
+use crate::driver::{Direction, Target, TimerKey, blocking};
+use crate::generator::Generator;
+use crate::task::{self, Callback, JoinHandle, Local, Ready};
+use crate::worker::{Deadlock, Settings, Worker};
 
 /// An event loop: tasks, timers, callbacks and I/O on one thread.
 ///
@@ -58,9 +62,20 @@ pub fn run<T>(main: impl FnOnce() -> T) -> T {
 }
 
 /// How an [`EventLoop`] is made.
+///
+/// # Examples
+/// A day passes in a moment, since nobody has anything to do meanwhile.
+/// ```
+/// use corro::EventLoop;
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::builder().virtual_time(true).build()?;
+/// event_loop.run(|| corro::sleep(Duration::from_secs(24 * 60 * 60)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    stack_size: usize,
+    settings: Settings,
 }
 
 impl Builder {
@@ -68,7 +83,42 @@ impl Builder {
     ///
     /// The default is 256 KiB. Only pages that are touched cost memory.
     pub fn stack_size(mut self, bytes: usize) -> Builder {
-        self.stack_size = coroutine::round_size(bytes);
+        self.settings.stack_size = coroutine::round_size(bytes);
+        self
+    }
+
+    /// Sets how many threads [`unblock`](crate::unblock) and what else would block use at most; at least 1, by default
+    /// 512.
+    ///
+    /// A thread is made when no other is idle, and leaves when it was idle for ten seconds.
+    pub fn blocking_threads(mut self, threads: usize) -> Builder {
+        self.settings.blocking_threads = threads.max(1);
+        self
+    }
+
+    /// Sets whether the loop has a clock of its own, which jumps to the next deadline when every task waits.
+    ///
+    /// It does not jump while a task waits for something outside of the program: a descriptor, or
+    /// [`unblock`](crate::unblock). When every task waits, and no timer, no [`Handle`] and no waker of a future is left
+    /// that could wake one, `run` panics with a list of the tasks and what they wait for. (As trio's `autojump_clock`.)
+    pub fn virtual_time(mut self, virtual_time: bool) -> Builder {
+        self.settings.virtual_time = virtual_time;
+        self
+    }
+
+    /// Has each pass run in an order that is drawn at random, the same for the same seed, to find code that relies on
+    /// an order.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Has a line written to the standard error whenever a task or callback runs for so long without giving way.
+    ///
+    /// It is measured by the real clock. (As `loop.slow_callback_duration` in Python's debug mode.)
+    #[doc(alias = "slow_callback_duration")]
+    pub fn slow_task_warning(mut self, limit: Duration) -> Builder {
+        self.settings.slow = Some(limit);
         self
     }
 
@@ -79,7 +129,7 @@ impl Builder {
     pub fn build(self) -> io::Result<EventLoop> {
         let watches = Rc::new(Watches::default());
         let told = watches.clone();
-        let worker = Worker::new(self.stack_size, Box::new(move |task| told.end(task.id())))?;
+        let worker = Worker::new(self.settings, Box::new(move |task| told.end(task.id())))?;
         Ok(EventLoop { worker: Rc::new(worker), watches })
     }
 }
@@ -95,7 +145,15 @@ impl EventLoop {
 
     /// The settings of a loop to be made.
     pub fn builder() -> Builder {
-        Builder { stack_size: coroutine::DEFAULT_STACK_SIZE }
+        Builder {
+            settings: Settings {
+                stack_size: coroutine::DEFAULT_STACK_SIZE,
+                blocking_threads: blocking::MAX_THREADS,
+                virtual_time: false,
+                seed: None,
+                slow: None,
+            },
+        }
     }
 
     /// Runs `main` as a task, and returns what it returns at the end of the pass in which it ended.
@@ -103,7 +161,8 @@ impl EventLoop {
     /// `main` may borrow. Other tasks stay for the next run.
     ///
     /// # Panics
-    /// When `main` panics; on a thread that is running tasks already.
+    /// When `main` panics; on a thread that is running tasks already; in a deadlock with
+    /// [virtual time](Builder::virtual_time), after `main` was cancelled.
     #[doc(alias = "run_until_complete")]
     pub fn run<T>(&self, main: impl FnOnce() -> T) -> T {
         self.run_caught(main).unwrap_or_else(|payload| resume_unwind(payload))
@@ -113,9 +172,10 @@ impl EventLoop {
     fn run_caught<T>(&self, main: impl FnOnce() -> T) -> std::thread::Result<T> {
         refuse_nesting();
         match self.worker.run(main) {
-            Ok(value) => Ok(value),
-            Err(error) if error.is_panic() => Err(error.into_panic()),
-            Err(error) => panic!("the main task gave no result: {error}"),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) if error.is_panic() => Err(error.into_panic()),
+            Ok(Err(error)) => panic!("the main task gave no result: {error}"),
+            Err(deadlock) => catch_unwind(|| tell(deadlock)),
         }
     }
 
@@ -124,10 +184,15 @@ impl EventLoop {
     /// A task that waits for what never comes makes it run for ever.
     ///
     /// # Panics
-    /// On a thread that is running tasks already.
+    /// On a thread that is running tasks already; in a deadlock with [virtual time](Builder::virtual_time).
     pub fn run_until_idle(&self) {
         refuse_nesting();
-        self.worker.run_until_idle();
+        self.worker.run_until_idle().unwrap_or_else(|deadlock| tell(deadlock));
+    }
+
+    /// What other threads reach this loop by.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.local().gate())
     }
 
     /// Starts a task. Neither its body nor its result need be `Send`.
@@ -230,6 +295,10 @@ impl fmt::Debug for EventLoop {
     }
 }
 
+fn tell(Deadlock(tasks): Deadlock) -> ! {
+    panic!("deadlock: every task waits, and nothing is left that could wake one:{tasks}")
+}
+
 fn refuse_nesting() {
     assert!(
         task::local().is_none(),
@@ -266,86 +335,5 @@ impl TimerHandle {
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimerHandle").finish_non_exhaustive()
-    }
-}
-
-/// What a generator that runs as a task asks of the loop by yielding it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trap {
-    /// To go on in the next pass.
-    Next,
-    /// To go on after this time.
-    Sleep(Duration),
-    /// To go on when the descriptor is readable.
-    Readable(RawFd),
-    /// To go on when the descriptor is writable.
-    Writable(RawFd),
-    /// To go on when the task of this loop has ended; at once if there is none.
-    Join(task::Id),
-}
-
-/// The trampoline: resumes the generator each time its wish is met.
-fn drive<T>(mut generator: Generator<Trap, (), T>, watches: &Watches) -> T {
-    let mut step = match generator.start() {
-        Err(GeneratorError::AlreadyStarted) => generator.send(()),
-        step => step,
-    };
-    loop {
-        step = match step {
-            Ok(CoroutineState::Yielded(trap)) => match grant(trap, watches) {
-                Ok(()) => generator.send(()),
-                Err(error) => generator.throw(error),
-            },
-            Ok(CoroutineState::Complete(value)) => return value,
-            Err(GeneratorError::Raised(exception)) => resume_unwind(Box::new(exception)),
-            Err(error) => panic!("a generator cannot run as a task: {error}"),
-        };
-    }
-}
-
-fn grant(trap: Trap, watches: &Watches) -> io::Result<()> {
-    task::checkpoint();
-    match trap {
-        Trap::Next => task::give_way(),
-        Trap::Sleep(time) => driver::pause(time),
-        Trap::Readable(fd) => driver::wait_fd(fd, Direction::Read)?,
-        Trap::Writable(fd) => driver::wait_fd(fd, Direction::Write)?,
-        Trap::Join(id) => watches.wait(id)?,
-    }
-    task::checkpoint();
-    Ok(())
-}
-
-/// Who waits for a task's end by its id.
-#[derive(Default)]
-struct Watches(RefCell<HashMap<task::Id, Rc<Watch>>>);
-
-struct Watch {
-    queue: WaitQueue,
-    ended: Cell<bool>,
-}
-
-impl Watches {
-    fn wait(&self, id: task::Id) -> io::Result<()> {
-        if task::running().is_some_and(|task| task.id() == id) {
-            return Err(io::Error::other("a task cannot join itself"));
-        }
-        let Some(task) = task::local().and_then(|local| local.find(id)) else { return Ok(()) };
-        task.watched.set(true);
-        let watch = {
-            let mut watches = self.0.borrow_mut();
-            let new = || Rc::new(Watch { queue: WaitQueue::new(), ended: Cell::new(false) });
-            watches.entry(id).or_insert_with(new).clone()
-        };
-        watch.queue.wait(|| watch.ended.get());
-        Ok(())
-    }
-
-    fn end(&self, id: task::Id) {
-        let watch = self.0.borrow_mut().remove(&id);
-        if let Some(watch) = watch {
-            watch.ended.set(true);
-            watch.queue.wake_all_with(|_| ());
-        }
     }
 }
