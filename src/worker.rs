@@ -12,7 +12,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::driver::{self, Driver};
+use crate::driver::{self, Driver, Target};
 use crate::generator::{self, Unraisable};
 use crate::task::{self, Callback, Fibers, Home, JoinError, Local, Ready, TaskRef};
 
@@ -26,6 +26,8 @@ pub(crate) struct Worker {
     odd: Option<Odd>,
     /// With virtual time: nothing is left that could wake a task.
     stuck: Cell<bool>,
+    /// A buffer for the timers that are due.
+    due: Cell<Vec<Target>>,
 }
 
 /// What a worker is made with.
@@ -63,7 +65,7 @@ impl Worker {
         let is_odd = settings.seed.is_some() || settings.slow.is_some();
         let random = settings.seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed)));
         let odd = is_odd.then_some(Odd { random, slow: settings.slow });
-        Ok(Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false) })
+        Ok(Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false), due: Cell::default() })
     }
 
     /// Makes this the worker of the thread until the result is dropped.
@@ -273,13 +275,20 @@ impl Worker {
     #[inline(never)]
     fn fire_due(&self) {
         let now = self.driver.now();
-        loop {
-            let due = self.driver.timers.borrow_mut().pop_due(now);
-            match due {
-                Some(target) => target.fire(),
-                None => break,
-            }
+        let mut due = self.due.take();
+        while self.take_due(now, &mut due) {
+            due.iter().for_each(Target::prefetch_stack);
+            due.drain(..).for_each(Target::fire);
         }
+        self.due.set(due);
+    }
+
+    /// Pops some of the timers that are due. Of many sleepers most are in no near cache, so they are fetched together.
+    fn take_due(&self, now: u64, due: &mut Vec<Target>) -> bool {
+        const TOGETHER: usize = 32;
+        let mut timers = self.driver.timers.borrow_mut();
+        due.extend(std::iter::from_fn(|| timers.pop_due(now)).take(TOGETHER).inspect(Target::prefetch));
+        !due.is_empty()
     }
 }
 

@@ -3,84 +3,138 @@
 //! Peers take turns, so that a machine that slows down slows all of them; printed are the medians and the spread.
 
 mod alive;
+mod arguments;
+mod cancel;
+mod idle;
+mod parked;
+mod process;
 mod spawn;
 mod switch;
+mod timers;
+mod trim;
 mod yields;
 
-use std::process::exit;
+use std::collections::BTreeMap;
 
-const HELP: &str = "\
-usage: corro-bench [QUESTION...] [--quick]
+use arguments::Arguments;
 
-questions:
-  switch   a resume and a yield of one coroutine; delegation 1 and 100 deep (ns)
-  yield    a task gives way to 1, 10 and 1000 tasks of its thread (ns)
-  spawn    spawn and join of a trivial task, in sequence and in batches of 1000 (ns)
-  alive    100,000 suspended generators (bytes, ns, map entries); CORRO_STACK_GUARD=mprotect for older kernels
-without a question: all of them";
+/// A question: its name, what it asks, how many rounds it is worth, and who answers.
+pub struct Question {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub rounds: usize,
+    pub entries: fn(quick: bool) -> Vec<Entry>,
+}
 
-/// One peer's way to answer: its name, the metric, and a run that gives the figure.
+const QUESTIONS: [Question; 9] = [
+    Question {
+        name: "switch",
+        about: "a resume and a yield of one coroutine; delegation 1 and 100 deep (ns)",
+        rounds: 9,
+        entries: switch::entries,
+    },
+    Question {
+        name: "yield",
+        about: "a task gives way to 1, 10 and 1000 tasks of its thread (ns)",
+        rounds: 9,
+        entries: yields::entries,
+    },
+    Question {
+        name: "spawn",
+        about: "spawn and join of a trivial task, in sequence and in batches of 1000 (ns)",
+        rounds: 9,
+        entries: spawn::entries,
+    },
+    Question {
+        name: "cancel",
+        about: "a timeout or shield around a call that does not wait; a cancellation that unwinds 5 frames (ns)",
+        rounds: 9,
+        entries: cancel::entries,
+    },
+    Question {
+        name: "timers",
+        about: "100,000 sleepers: CPU time of each (µs), how late (µs); adding, cancelling, firing 100,000 and 1,000,000",
+        rounds: 5,
+        entries: timers::entries,
+    },
+    Question {
+        name: "parked",
+        about: "tasks that wait, 100,000 and 1,000,000: bytes, ns to start and to end, map entries in all",
+        rounds: 3,
+        entries: parked::entries,
+    },
+    Question { name: "idle", about: "10,000 tasks that wait: CPU time (ms per s)", rounds: 3, entries: idle::entries },
+    Question {
+        name: "trim",
+        about: "2,000 stacks used 128 KiB deep, then free: resident MiB before, at the height, and after",
+        rounds: 3,
+        entries: trim::entries,
+    },
+    Question {
+        name: "alive",
+        about: "100,000 suspended generators (bytes, ns, map entries); CORRO_STACK_GUARD=mprotect for older kernels",
+        rounds: 3,
+        entries: alive::entries,
+    },
+];
+
+/// One peer's way to answer: a run gives a figure for each metric.
 pub struct Entry {
     pub peer: &'static str,
-    pub metric: String,
-    pub run: Box<dyn Fn() -> f64>,
+    pub metrics: Vec<String>,
+    pub run: Box<dyn Fn() -> Vec<f64>>,
+    /// Each run gets a process of its own.
+    pub alone: bool,
 }
 
 pub fn entry(peer: &'static str, metric: impl Into<String>, run: impl Fn() -> f64 + 'static) -> Entry {
-    Entry { peer, metric: metric.into(), run: Box::new(run) }
+    Entry { peer, metrics: vec![metric.into()], run: Box::new(move || vec![run()]), alone: false }
+}
+
+/// An entry whose runs are measured in processes of their own, since memory does not come back to where it was.
+pub fn alone(peer: &'static str, metrics: &[&str], run: impl Fn() -> Vec<f64> + 'static) -> Entry {
+    Entry { peer, metrics: metrics.iter().map(ToString::to_string).collect(), run: Box::new(run), alone: true }
 }
 
 fn main() {
-    let (questions, quick) = arguments().unwrap_or_else(|error| {
-        eprintln!("{error}\n{HELP}");
-        exit(2)
-    });
-    for question in questions {
-        let entries = match question.as_str() {
-            "switch" => switch::entries(quick),
-            "yield" => yields::entries(quick),
-            "spawn" => spawn::entries(quick),
-            _ => alive::entries(quick),
-        };
-        report(&question, &entries, if quick { 3 } else { 9 });
+    let arguments = Arguments::read(&QUESTIONS);
+    if let Some(child) = process::Child::of_environment() {
+        return child.run(&QUESTIONS, arguments.quick);
+    }
+    for question in QUESTIONS.iter().filter(|question| arguments.asks(question.name)) {
+        report(question, &arguments);
     }
 }
 
-fn arguments() -> Result<(Vec<String>, bool), lexopt::Error> {
-    use lexopt::prelude::*;
-    const QUESTIONS: [&str; 4] = ["switch", "yield", "spawn", "alive"];
-    let (mut questions, mut quick) = (Vec::new(), false);
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("quick") => quick = true,
-            Long("help") | Short('h') => {
-                println!("{HELP}");
-                exit(0);
+/// Runs the entries in turn, and prints the median of each figure with its range.
+fn report(question: &Question, arguments: &Arguments) {
+    let entries = (question.entries)(arguments.quick);
+    let entries: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| arguments.wants(entry.peer)).collect();
+    let mut figures: BTreeMap<(usize, usize), Vec<f64>> = BTreeMap::new();
+    for _ in 0..if arguments.quick { 1 } else { question.rounds } {
+        for &(number, entry) in &entries {
+            let run =
+                if entry.alone { process::run_alone(question.name, number, arguments.quick) } else { (entry.run)() };
+            for (metric, figure) in run.into_iter().enumerate() {
+                figures.entry((number, metric)).or_default().push(figure);
             }
-            Value(value) if QUESTIONS.iter().any(|question| value == *question) => questions.push(value.string()?),
-            Value(value) => return Err(format!("there is no question {value:?}").into()),
-            _ => return Err(argument.unexpected()),
         }
     }
-    if questions.is_empty() {
-        questions = QUESTIONS.map(String::from).to_vec();
+    if !arguments.json {
+        println!("\n{}", question.name);
     }
-    Ok((questions, quick))
+    for ((number, metric), mut figures) in figures {
+        let entry = entries.iter().find(|(at, _)| *at == number).expect("it ran").1;
+        print(question.name, entry.peer, &entry.metrics[metric], &mut figures, arguments.json);
+    }
 }
 
-/// Runs the entries in turn, and prints the median of each with its range.
-fn report(question: &str, entries: &[Entry], rounds: usize) {
-    let mut figures = vec![Vec::new(); entries.len()];
-    for _ in 0..rounds {
-        for (entry, figures) in entries.iter().zip(&mut figures) {
-            figures.push((entry.run)());
-        }
-    }
-    println!("\n{question}");
-    for (entry, figures) in entries.iter().zip(&mut figures) {
-        figures.sort_by(f64::total_cmp);
-        let (least, median, most) = (figures[0], figures[figures.len() / 2], figures[figures.len() - 1]);
-        println!("  {:<24} {:<20} {median:>10.2}   ({least:.2} … {most:.2})", entry.peer, entry.metric);
+fn print(question: &str, peer: &str, metric: &str, figures: &mut [f64], json: bool) {
+    figures.sort_by(f64::total_cmp);
+    let (least, median, most) = (figures[0], figures[figures.len() / 2], figures[figures.len() - 1]);
+    if json {
+        println!(r#"{{"question": "{question}", "peer": "{peer}", "metric": "{metric}", "value": {median:.4}}}"#);
+    } else {
+        println!("  {peer:<16} {metric:<26} {median:>12.2}   ({least:.2} … {most:.2})");
     }
 }

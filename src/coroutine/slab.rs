@@ -117,10 +117,16 @@ fn map(bytes: usize) -> io::Result<usize> {
 
 /// Gives the pages of the slot that ends at `top` back to the system. The next touch finds zeroes.
 pub(super) fn discard(top: usize, bytes: usize) {
+    discard_below(top, 0, bytes);
+}
+
+/// As [`discard`], but keeps the pages of the top `kept` bytes.
+pub(super) fn discard_below(top: usize, kept: usize, bytes: usize) {
     let low = top - bytes - PAGE;
+    let length = (bytes + PAGE).saturating_sub(kept);
     // SAFETY: the caller owns the slot and no frame is live in it, so nobody reads what is given back; a
     // failure leaves the pages as they are.
-    let _ = unsafe { rustix::mm::madvise(low as *mut c_void, bytes + PAGE, Advice::LinuxDontNeed) };
+    let _ = unsafe { rustix::mm::madvise(low as *mut c_void, length, Advice::LinuxDontNeed) };
 }
 
 const UNKNOWN: u8 = 0;

@@ -7,7 +7,8 @@
 //!  this thread's cache (last in, first out; at most HOT)  ⇄  the shared pool, in batches  ⇄  slab::Class
 //! ```
 //!
-//! Above [`WARM`] idle stacks the shared pool gives their pages back to the system.
+//! A stack that goes to the shared pool keeps its top [`KEPT`] bytes and gives the pages below back to the system;
+//! above [`WARM`] idle ones it gives all of them back.
 //!
 //! Tops are *coloured*: page-aligned tops of many stacks would fall into the same few cache sets, so each stack
 //! starts a different number of cache lines lower.
@@ -36,6 +37,8 @@ const HOT: usize = 128;
 const BATCH: usize = 32;
 /// Idle stacks of the shared pool that keep their pages, per size.
 const WARM: usize = 1024;
+/// Bytes at the top of a stack that is idle in the shared pool, whose pages stay.
+const KEPT: usize = 16 * 1024;
 const CACHE_LINE: usize = 64;
 
 /// More than the address space has: asking for so much is an error of its own, not an overflow.
@@ -95,7 +98,7 @@ impl Drop for Stack {
     fn drop(&mut self) {
         let (top, bytes) = (self.top, self.bytes);
         if CACHE.try_with(|cache| cache.borrow_mut().put(bytes, top)).is_err() {
-            with_shared(bytes, |class| class.put(&[top]));
+            put_shared(bytes, vec![top]);
         }
     }
 }
@@ -167,8 +170,8 @@ impl Cache {
         let mut change = 1;
         if slots.len() > HOT {
             // The oldest are the coldest.
-            let batch: Vec<usize> = slots.drain(..BATCH).collect();
-            with_shared(bytes, |class| class.put(&batch));
+            let batch = slots.drain(..BATCH).collect();
+            put_shared(bytes, batch);
             change -= BATCH as isize;
         }
         self.count_by(change);
@@ -182,7 +185,7 @@ impl Cache {
 impl Drop for Cache {
     fn drop(&mut self) {
         for (bytes, slots) in self.classes.drain(..) {
-            with_shared(bytes, |class| class.put(&slots));
+            put_shared(bytes, slots);
         }
         lock().caches.retain(|idle| !Arc::ptr_eq(idle, &self.idle));
     }
@@ -239,17 +242,18 @@ impl SharedClass {
         }
         Ok(())
     }
+}
 
-    fn put(&mut self, tops: &[usize]) {
-        for &top in tops {
-            if self.warm.len() < WARM {
-                self.warm.push(top);
-            } else {
-                slab::discard(top, self.slab.bytes);
-                self.cold.push(top);
-            }
-        }
-    }
+/// Gives slots to the shared pool. The system calls are made without its lock.
+fn put_shared(bytes: usize, mut warm: Vec<usize>) {
+    let room = with_shared(bytes, |class| WARM.saturating_sub(class.warm.len()));
+    let cold = warm.split_off(room.min(warm.len()));
+    warm.iter().for_each(|&top| slab::discard_below(top, KEPT, bytes));
+    cold.iter().for_each(|&top| slab::discard(top, bytes));
+    with_shared(bytes, |class| {
+        class.warm.extend(warm);
+        class.cold.extend(cold);
+    });
 }
 
 /// How many stacks there are, in the whole process.

@@ -20,6 +20,7 @@
 
 pub(crate) mod blocking;
 mod epoll;
+mod heap;
 mod oneshot;
 mod source;
 mod timer;
@@ -36,7 +37,7 @@ use std::time::{Duration, Instant};
 use self::blocking::Pool;
 use self::epoll::{Events, Reactor};
 use self::oneshot::{Oneshots, Then};
-use crate::task::{Reason, Trigger, Waker};
+use crate::task::{self, Callback, Reason, Trigger, Waker};
 
 pub(crate) use self::epoll::Notifier;
 pub(crate) use self::oneshot::WaitKey;
@@ -72,15 +73,29 @@ impl Direction {
 pub(crate) enum Target {
     Wake(Waker),
     Cancel(Trigger),
-    Call(Box<dyn FnOnce()>),
+    Call(Rc<Callback>),
 }
 
 impl Target {
+    /// Has the processor fetch what [`fire`](Target::fire) will touch.
+    pub(crate) fn prefetch(&self) {
+        if let Target::Wake(waker) = self {
+            waker.prefetch();
+        }
+    }
+
+    /// The same for what runs after it.
+    pub(crate) fn prefetch_stack(&self) {
+        if let Target::Wake(waker) = self {
+            waker.prefetch_stack();
+        }
+    }
+
     pub(crate) fn fire(self) {
         match self {
             Target::Wake(waker) => waker.wake(),
             Target::Cancel(trigger) => trigger.fire(),
-            Target::Call(call) => call(),
+            Target::Call(callback) => task::call_soon(callback),
         }
     }
 }
@@ -163,9 +178,15 @@ impl Driver {
         self.clock.set.get().is_some()
     }
 
-    fn add_timer(&self, deadline: u64, target: Target) -> (Rc<RefCell<Timers<Target>>>, TimerKey) {
-        let key = self.timers.borrow_mut().add(deadline, target);
-        (self.timers.clone(), key)
+    /// The time after `duration`.
+    pub(crate) fn after(&self, duration: Duration) -> u64 {
+        self.now().saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// The time of `deadline`, unless it is past; `None` is later than any clock can tell.
+    fn until(&self, deadline: Option<Instant>) -> Option<u64> {
+        let deadline = deadline.map_or(u64::MAX, |deadline| self.ns(deadline));
+        (deadline > self.now()).then_some(deadline)
     }
 
     /// The instant at `ns` after the origin.

@@ -4,10 +4,10 @@
 //! - [`Timers::pop_due`]: the next one that is due; by deadline, then by the order of adding.
 //!
 //! ```text
-//!  heap (4-ary, implicit)        slots
-//!  [deadline, seq, slot] ───────► [seq, target]     live: the seqs agree and there is a target
-//!  [deadline, seq, slot] ───────► [seq,   -   ]     dead: cancelled, still in the heap
-//!                                 free list ...     in no entry of the heap
+//!  heap                     slots
+//!  [deadline, slot] ───────► [seq, target]     live: there is a target
+//!  [deadline, slot] ───────► [seq,   -   ]     dead: cancelled, still in the heap
+//!                            free list ...     in no entry of the heap
 //! ```
 //!
 //! To cancel only empties the slot: the entry stays until it comes up, or until more than half of the heap is dead
@@ -17,8 +17,9 @@
 //! Invariant: each slot is in exactly one entry of the heap or in the free list. The seq of an added timer is
 //! never used again, so a stale [`Key`] finds another seq and does nothing.
 
-/// Children of a node: a node's children fill one or two cache lines.
-const ARITY: usize = 4;
+use super::heap::{Entry, Heap};
+use crate::task::prefetch;
+
 /// Below this many entries dead ones are not worth a sweep.
 const SWEEP_FROM: usize = 64;
 
@@ -29,19 +30,6 @@ pub(crate) struct Key {
     slot: u32,
 }
 
-#[derive(Clone, Copy)]
-struct Entry {
-    deadline: u64,
-    seq: u64,
-    slot: u32,
-}
-
-impl Entry {
-    fn before(&self, other: &Entry) -> bool {
-        (self.deadline, self.seq) < (other.deadline, other.seq)
-    }
-}
-
 struct Slot<T> {
     seq: u64,
     target: Option<T>,
@@ -49,7 +37,7 @@ struct Slot<T> {
 
 /// Targets by deadline.
 pub(crate) struct Timers<T> {
-    heap: Vec<Entry>,
+    heap: Heap,
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     next_seq: u64,
@@ -59,7 +47,7 @@ pub(crate) struct Timers<T> {
 
 impl<T> Timers<T> {
     pub(crate) const fn new() -> Timers<T> {
-        Timers { heap: Vec::new(), slots: Vec::new(), free: Vec::new(), next_seq: 0, dead: 0 }
+        Timers { heap: Heap::new(), slots: Vec::new(), free: Vec::new(), next_seq: 0, dead: 0 }
     }
 
     /// How many timers wait.
@@ -73,8 +61,7 @@ impl<T> Timers<T> {
         let seq = self.next_seq;
         self.next_seq += 1;
         let slot = self.take_slot(Slot { seq, target: Some(target) });
-        self.heap.push(Entry { deadline, seq, slot });
-        self.sift_up(self.heap.len() - 1);
+        self.heap.push(Entry { deadline, order: seq as u32, slot });
         Key { seq, slot }
     }
 
@@ -103,8 +90,15 @@ impl<T> Timers<T> {
         if self.next_deadline()? > now {
             return None;
         }
-        let slot = self.pop_top();
+        // Most likely in no near cache: it comes while the heap is put in order.
+        prefetch(&self.slots[self.heap.first()?.slot as usize]);
+        let slot = self.pop_top()?;
         self.slots[slot as usize].target.take()
+    }
+
+    /// Whether a timer that was added has been popped or cancelled.
+    pub(crate) fn is_over(&self, key: Key) -> bool {
+        self.slots.get(key.slot as usize).is_none_or(|slot| slot.seq != key.seq || slot.target.is_none())
     }
 
     /// Takes all of them out. Their keys are stale from then on.
@@ -137,13 +131,10 @@ impl<T> Timers<T> {
     }
 
     /// Takes the top entry out and gives its slot free; the target is the caller's business.
-    fn pop_top(&mut self) -> u32 {
-        let top = self.heap.swap_remove(0);
-        if self.heap.len() > 1 {
-            self.sift_down(0);
-        }
+    fn pop_top(&mut self) -> Option<u32> {
+        let top = self.heap.pop()?;
         self.free.push(top.slot);
-        top.slot
+        Some(top.slot)
     }
 
     fn sweep_if_worth_it(&mut self) {
@@ -163,54 +154,16 @@ impl<T> Timers<T> {
             live
         });
         self.dead = 0;
-        self.heap.shrink_to(self.heap.len() * 2);
-        for parent in (0..self.heap.len().div_ceil(ARITY)).rev() {
-            self.sift_down(parent);
-        }
         self.validate();
-    }
-
-    fn sift_up(&mut self, mut at: usize) {
-        let entry = self.heap[at];
-        while at > 0 {
-            let parent = (at - 1) / ARITY;
-            if !entry.before(&self.heap[parent]) {
-                break;
-            }
-            self.heap[at] = self.heap[parent];
-            at = parent;
-        }
-        self.heap[at] = entry;
-    }
-
-    fn sift_down(&mut self, mut at: usize) {
-        let entry = self.heap[at];
-        while let Some(child) = self.first_child(at) {
-            if !self.heap[child].before(&entry) {
-                break;
-            }
-            self.heap[at] = self.heap[child];
-            at = child;
-        }
-        self.heap[at] = entry;
-    }
-
-    /// The child of `at` that is due first.
-    fn first_child(&self, at: usize) -> Option<usize> {
-        let from = at * ARITY + 1;
-        let to = self.heap.len().min(from + ARITY);
-        (from..to).reduce(|best, child| if self.heap[child].before(&self.heap[best]) { child } else { best })
     }
 
     fn validate(&self) {
         if !cfg!(debug_assertions) {
             return;
         }
-        for at in 1..self.heap.len() {
-            assert!(!self.heap[at].before(&self.heap[(at - 1) / ARITY]), "the heap is ordered");
-        }
+        assert!(self.heap.is_ordered());
         assert_eq!(self.heap.len() + self.free.len(), self.slots.len(), "a slot is in one place");
-        let dead = self.heap.iter().filter(|entry| !Self::is_live(&self.slots, entry)).count();
+        let dead = self.heap.entries().filter(|entry| !Self::is_live(&self.slots, entry)).count();
         assert_eq!(dead, self.dead, "the dead are counted");
     }
 }

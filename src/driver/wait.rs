@@ -22,7 +22,18 @@ pub(crate) struct Alarm(Option<(Rc<RefCell<Timers<Target>>>, TimerKey)>);
 impl Alarm {
     /// Without a driver there is no timer either.
     pub(crate) fn set(deadline: Instant, target: Target) -> Alarm {
-        Alarm(with_current(|driver| driver.map(|driver| driver.add_timer(driver.ns(deadline), target))))
+        with_current(|driver| driver.map_or(Alarm(None), |driver| Alarm::add(driver, driver.ns(deadline), target)))
+    }
+
+    /// Of this driver, by its clock.
+    fn add(driver: &Driver, deadline: u64, target: Target) -> Alarm {
+        let key = driver.timers.borrow_mut().add(deadline, target);
+        Alarm(Some((driver.timers.clone(), key)))
+    }
+
+    /// Whether it has gone off.
+    fn is_over(&self) -> bool {
+        self.0.as_ref().is_none_or(|(timers, key)| timers.borrow().is_over(*key))
     }
 }
 
@@ -55,9 +66,7 @@ fn set_to_fire(scope: &CancelScope, after: Duration) -> Option<Alarm> {
     }
     // SAFETY: `with_timeout` drops the alarm, which takes the trigger out of the timers, before the scope.
     let trigger = Target::Cancel(unsafe { scope.trigger() });
-    let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-    let add = |driver: &Driver| driver.add_timer(driver.now().saturating_add(after), trigger);
-    Some(Alarm(with_current(|driver| driver.map(add))))
+    with_current(|driver| driver.map(|driver| Alarm::add(driver, driver.after(after), trigger)))
 }
 
 /// Suspends the task until `deadline`, at least for one turn of the others; `None` is later than any clock can tell.
@@ -66,31 +75,36 @@ pub(crate) fn pause_until(deadline: Option<Instant>) {
     match task::mode() {
         Mode::Unwinding => {}
         Mode::Callback => refuse_callback(),
-        Mode::Task => pause_task(deadline),
+        Mode::Task => pause_task(|driver| driver.until(deadline)),
         Mode::Thread => std::thread::sleep(deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(now()))),
-    }
-}
-
-fn pause_task(deadline: Option<Instant>) {
-    let is_over = || deadline.is_some_and(|deadline| deadline <= now());
-    task::checkpoint();
-    if is_over() {
-        task::give_way();
-        return task::checkpoint();
-    }
-    let _alarm = deadline.map(|deadline| Alarm::set(deadline, Target::Wake(Waker::current())));
-    loop {
-        task::park(Reason::Time);
-        task::checkpoint();
-        if is_over() {
-            return;
-        }
     }
 }
 
 /// As [`pause_until`], from now on.
 pub(crate) fn pause(duration: Duration) {
-    pause_until(now().checked_add(duration));
+    match task::mode() {
+        Mode::Unwinding => {}
+        Mode::Callback => refuse_callback(),
+        Mode::Task => pause_task(|driver| (!duration.is_zero()).then(|| driver.after(duration))),
+        Mode::Thread => std::thread::sleep(duration),
+    }
+}
+
+/// `deadline` gives nothing where it is past.
+fn pause_task(deadline: impl FnOnce(&Driver) -> Option<u64>) {
+    task::checkpoint();
+    let wake = |driver: &Driver| {
+        let deadline = deadline(driver)?;
+        Some(Alarm::add(driver, deadline, Target::Wake(Waker::current())))
+    };
+    let Some(alarm) = with_current(|driver| driver.and_then(wake)) else {
+        task::give_way();
+        return task::checkpoint();
+    };
+    while !alarm.is_over() {
+        task::park(Reason::Time);
+        task::checkpoint();
+    }
 }
 
 /// Waits until `fd`, which may be any, is ready.

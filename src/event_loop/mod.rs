@@ -236,9 +236,7 @@ impl EventLoop {
 
     /// Has `callback` called after `delay`.
     pub fn call_later(&self, delay: Duration, callback: impl FnOnce() + 'static) -> TimerHandle {
-        let driver = &self.worker.driver;
-        let delay = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-        self.call_at_ns(driver.now().saturating_add(delay), callback)
+        self.call_at_ns(self.worker.driver.after(delay), callback)
     }
 
     /// Has `callback` called at `deadline`, or in the next pass if that is past.
@@ -248,9 +246,7 @@ impl EventLoop {
 
     fn call_at_ns(&self, deadline: u64, callback: impl FnOnce() + 'static) -> TimerHandle {
         let callback = Callback::new(callback);
-        let due = callback.clone();
-        let target = Target::Call(Box::new(move || make_ready(due)));
-        let timer = Some(self.worker.driver.timers.borrow_mut().add(deadline, target));
+        let timer = Some(self.worker.driver.timers.borrow_mut().add(deadline, Target::Call(callback.clone())));
         TimerHandle { callback, timer, worker: Rc::downgrade(&self.worker) }
     }
 
@@ -305,13 +301,6 @@ fn refuse_nesting() {
         "`run` was called on a thread that is already running tasks: use `corro::spawn` and `join` there, or run the \
          other loop on a thread of its own"
     );
-}
-
-/// Puts a callback whose time has come into the ready ring of the worker that found that out.
-fn make_ready(callback: Rc<Callback>) {
-    if let Some(local) = task::local() {
-        local.push(Ready::Call(callback));
-    }
 }
 
 /// A callback that was asked for. Dropping this does not cancel it.

@@ -74,6 +74,8 @@ pub(crate) struct Header {
     pub(super) context: Context,
     /// What it waits for, while it is parked.
     pub(super) reason: Cell<Reason>,
+    /// About where its stack stands while it is parked.
+    pub(super) stands_at: Cell<*const u8>,
     /// The task of the same home that joins this one, or null. It takes itself out before it goes, so no reference
     /// is counted.
     pub(super) local_joiner: Cell<*const Header>,
@@ -250,6 +252,7 @@ impl Header {
             watched: Cell::new(false),
             context: Context::of_task(settings.id, settings.name.as_deref().map(NonNull::from)),
             reason: Cell::new(Reason::Nothing),
+            stands_at: Cell::new(ptr::null()),
             local_joiner: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),

@@ -154,6 +154,13 @@ impl Callback {
     }
 }
 
+/// Puts a callback whose time has come into the ready ring of the worker that found that out.
+pub(crate) fn call_soon(callback: Rc<Callback>) {
+    if let Some(local) = super::local() {
+        local.push(Ready::Call(callback));
+    }
+}
+
 /// The part of a worker that only its own thread sees.
 pub(crate) struct Local {
     pub(crate) home: &'static Home,

@@ -42,14 +42,14 @@ pub(crate) use self::gate::Gate;
 use self::group::Group;
 use self::header::Settings;
 pub(crate) use self::header::TaskRef;
-pub(crate) use self::home::{Callback, Home, Local};
+pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
 pub(crate) use self::park::{Entered, Mode, Reason, enter, give_way, local, mode, park, running};
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub use self::token::CancelToken;
 pub(crate) use self::wait_queue::WaitQueue;
-pub(crate) use self::waker::Waker;
+pub(crate) use self::waker::{Waker, prefetch};
 use crate::coroutine;
 
 /// What tells tasks apart. No two tasks of a process have the same.

@@ -147,6 +147,8 @@ fn park_task(task: &Header, reason: Reason) {
     }
     if !task.token.replace(false) {
         task.reason.set(reason);
+        let here = 0;
+        task.stands_at.set(&raw const here);
         fiber::suspend(task, Phase::Parked, Stop::Parked);
     }
 }
