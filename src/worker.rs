@@ -12,9 +12,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::driver::{self, Driver, Target};
+use crate::driver::{self, Driver, Parts, Target};
 use crate::generator::{self, Unraisable};
-use crate::task::{self, Callback, Fibers, Home, JoinError, Local, Ready, TaskRef};
+use crate::task::{self, Callback, Fibers, Home, JoinError, Local, NewWork, Ready, TaskRef};
 
 pub(crate) struct Worker {
     pub(crate) local: Local,
@@ -43,6 +43,12 @@ pub(crate) struct Settings {
     pub(crate) slow: Option<Duration>,
 }
 
+impl Settings {
+    pub(crate) fn plain(stack_size: usize, blocking_threads: usize) -> Settings {
+        Settings { stack_size, blocking_threads, virtual_time: false, seed: None, slow: None }
+    }
+}
+
 /// Settings that make turns slower.
 struct Odd {
     random: Option<RefCell<fastrand::Rng>>,
@@ -61,15 +67,31 @@ impl Worker {
             driver.set_virtual_time(driver.now());
         }
         let notifier = driver.notifier();
-        let local = Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size);
+        let local = Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size, None);
+        Ok(Worker::of(&settings, local, driver, on_end))
+    }
+
+    /// A worker of a runtime.
+    pub(crate) fn in_runtime(
+        settings: Settings,
+        parts: Parts,
+        home: &'static Home,
+        new_work: NewWork,
+        on_end: Box<dyn Fn(&TaskRef)>,
+    ) -> Worker {
+        let local = Local::new(home, settings.stack_size, Some(new_work));
+        Worker::of(&settings, local, Driver::of(parts, settings.blocking_threads), on_end)
+    }
+
+    fn of(settings: &Settings, local: Local, driver: Driver, on_end: Box<dyn Fn(&TaskRef)>) -> Worker {
         let is_odd = settings.seed.is_some() || settings.slow.is_some();
         let random = settings.seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed)));
         let odd = is_odd.then_some(Odd { random, slow: settings.slow });
-        Ok(Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false), due: Cell::default() })
+        Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false), due: Cell::default() }
     }
 
     /// Makes this the worker of the thread until the result is dropped.
-    fn enter(&self) -> Entered<'_> {
+    pub(crate) fn enter(&self) -> Entered<'_> {
         Entered { _task: task::enter(&self.local), _driver: driver::enter(&self.driver) }
     }
 
@@ -80,7 +102,7 @@ impl Worker {
         // SAFETY: this returns only after the task has ended, and so has used up what `main` borrows, and its handle
         // is joined here. It is left neither by an unwind, which aborts, nor by a suspension: code that runs on the
         // worker's stack is in no coroutine (see `task::enter`), and a task can suspend itself only.
-        let handle = unsafe { task::spawn_unchecked(&self.local, task::Builder::new().name("main"), None, main) };
+        let handle = unsafe { task::spawn_here_unchecked(&self.local, task::Builder::new().name("main"), None, main) };
         let ended = self.run_to_end(handle.task());
         std::mem::forget(guard);
         let result = handle.join();
@@ -124,6 +146,25 @@ impl Worker {
         ended
     }
 
+    /// Takes the inbox, and runs what is ready then, at most `limit` turns. Returns how many it were.
+    #[inline(always)]
+    pub(crate) fn run_ready(&self, limit: usize) -> usize {
+        if self.local.home.has_mail() {
+            self.local.take_mail();
+        }
+        let turns = self.local.ready_len().min(limit);
+        self.run_batch(turns);
+        turns
+    }
+
+    /// Sees what I/O and timers have brought.
+    pub(crate) fn look(&self) {
+        if self.driver.io_waiters() > 0 {
+            self.poll(Some(Duration::ZERO));
+        }
+        self.fire_timers();
+    }
+
     /// One pass. It ends in sleep if nothing is ready, unless the pass has brought what the caller waits for.
     #[inline(always)]
     fn pass(&self, is_over: impl FnOnce() -> bool) {
@@ -131,15 +172,15 @@ impl Worker {
             self.local.take_mail();
         }
         match &self.odd {
-            None => self.run_batch(),
+            None => self.run_batch(self.local.ready_len()),
             Some(odd) => self.run_odd_batch(odd),
         }
         self.turn(is_over);
     }
 
     #[inline(always)]
-    fn run_batch(&self) {
-        for _ in 0..self.local.ready_len() {
+    fn run_batch(&self, turns: usize) {
+        for _ in 0..turns {
             match self.local.pop() {
                 Some(Ready::Task(task)) => self.step(task),
                 Some(Ready::Call(callback)) => call(&callback),
@@ -190,7 +231,7 @@ impl Worker {
                 self.poll(Some(Duration::ZERO));
             }
         } else if self.has_hope() && self.local.home.begin_sleep() {
-            self.sleep();
+            self.sleep_until_woken();
             self.local.home.end_sleep();
         }
         self.fire_timers();
@@ -210,8 +251,9 @@ impl Worker {
             && !self.local.home.has_mail()
     }
 
+    /// Waits for I/O, the bell or the next deadline; the home is asleep.
     #[cold]
-    fn sleep(&self) {
+    pub(crate) fn sleep_until_woken(&self) {
         let deadline = self.driver.timers.borrow_mut().next_deadline();
         if self.driver.is_virtual() && self.driver.external_waiters() == 0 {
             return self.jump(deadline);
@@ -266,7 +308,7 @@ impl Worker {
     }
 
     #[inline(always)]
-    fn fire_timers(&self) {
+    pub(crate) fn fire_timers(&self) {
         if self.driver.timers.borrow().len() > 0 {
             self.fire_due();
         }
@@ -293,16 +335,16 @@ impl Worker {
 }
 
 /// A worker must not unwind: its tasks may borrow from its caller.
-struct AbortOnUnwind;
+pub(crate) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        generator::abort("the event loop panicked, which is a bug in corro");
+        generator::abort("the scheduler panicked, which is a bug in corro");
     }
 }
 
 /// See [`Worker::enter`].
-struct Entered<'a> {
+pub(crate) struct Entered<'a> {
     _task: task::Entered<'a>,
     _driver: driver::Entered<'a>,
 }

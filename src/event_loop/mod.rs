@@ -53,7 +53,7 @@ pub struct EventLoop {
 /// assert_eq!(corro::run(|| corro::spawn(|| 1).join().unwrap() + 1), 2);
 /// ```
 pub fn run<T>(main: impl FnOnce() -> T) -> T {
-    refuse_nesting();
+    task::refuse_nesting();
     let event_loop = EventLoop::new().unwrap_or_else(|error| panic!("an event loop could not be made: {error}"));
     let outcome = event_loop.run_caught(main);
     // The tasks that are left unwind first, while this thread does not.
@@ -145,15 +145,7 @@ impl EventLoop {
 
     /// The settings of a loop to be made.
     pub fn builder() -> Builder {
-        Builder {
-            settings: Settings {
-                stack_size: coroutine::DEFAULT_STACK_SIZE,
-                blocking_threads: blocking::MAX_THREADS,
-                virtual_time: false,
-                seed: None,
-                slow: None,
-            },
-        }
+        Builder { settings: Settings::plain(coroutine::DEFAULT_STACK_SIZE, blocking::MAX_THREADS) }
     }
 
     /// Runs `main` as a task, and returns what it returns at the end of the pass in which it ended.
@@ -170,7 +162,7 @@ impl EventLoop {
 
     /// As [`run`](Self::run); a panic of `main` is returned.
     fn run_caught<T>(&self, main: impl FnOnce() -> T) -> std::thread::Result<T> {
-        refuse_nesting();
+        task::refuse_nesting();
         match self.worker.run(main) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if error.is_panic() => Err(error.into_panic()),
@@ -186,7 +178,7 @@ impl EventLoop {
     /// # Panics
     /// On a thread that is running tasks already; in a deadlock with [virtual time](Builder::virtual_time).
     pub fn run_until_idle(&self) {
-        refuse_nesting();
+        task::refuse_nesting();
         self.worker.run_until_idle().unwrap_or_else(|deadlock| tell(deadlock));
     }
 
@@ -197,7 +189,7 @@ impl EventLoop {
 
     /// Starts a task. Neither its body nor its result need be `Send`.
     pub fn spawn<T: 'static>(&self, body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-        task::spawn_on(self.local(), task::Builder::new(), body)
+        task::spawn_here(self.local(), task::Builder::new(), body)
     }
 
     /// Runs a generator as a task, in the manner of Python 3.4: what it yields to the loop is a [`Trap`], a wish;
@@ -293,14 +285,6 @@ impl fmt::Debug for EventLoop {
 
 fn tell(Deadlock(tasks): Deadlock) -> ! {
     panic!("deadlock: every task waits, and nothing is left that could wake one:{tasks}")
-}
-
-fn refuse_nesting() {
-    assert!(
-        task::local().is_none(),
-        "`run` was called on a thread that is already running tasks: use `corro::spawn` and `join` there, or run the \
-         other loop on a thread of its own"
-    );
 }
 
 /// A callback that was asked for. Dropping this does not cancel it.

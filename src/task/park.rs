@@ -110,6 +110,7 @@ pub(crate) enum Reason {
     Writable(i32),
     Unblock,
     Future,
+    Fork,
 }
 
 impl fmt::Display for Reason {
@@ -123,6 +124,7 @@ impl fmt::Display for Reason {
             Reason::Writable(fd) => write!(f, "descriptor {fd} to be writable"),
             Reason::Unblock => f.write_str("a closure on the blocking pool"),
             Reason::Future => f.write_str("a future"),
+            Reason::Fork => f.write_str("the other side of its `join`"),
         }
     }
 }

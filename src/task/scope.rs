@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::cancel::checkpoint;
 use super::group::Group;
 use super::header::swallow_panic;
-use super::{Builder, Id, JoinError, JoinHandle, Local, local_or_panic, spawn_unchecked};
+use super::{Builder, Id, JoinError, JoinHandle, Local, local_or_panic, spawn_here_unchecked, spawn_unchecked};
 use crate::coroutine::Cancellation;
 
 /// Runs `f`, which may start tasks that borrow from outside of it, and waits until all of them have ended.
@@ -78,7 +78,11 @@ impl<'s> Scope<'s, '_> {
     /// # Panics
     /// Where no scheduler runs, and where the task unwinds, since the scope could not wait.
     pub fn spawn<T: Send + 's>(&'s self, body: impl FnOnce() -> T + Send + 's) -> ScopedJoinHandle<'s, T> {
-        self.start("Scope::spawn", body)
+        let local = self.local("Scope::spawn");
+        // SAFETY: `scope` returns, or unwinds, only after the task has ended: `Group::wait` waits in plain code for each
+        // that was counted, and it is counted before its first turn. 's ends after that. All is `Send`.
+        let handle = unsafe { spawn_unchecked(local, Builder::new(), Some(self.group.clone()), body) };
+        ScopedJoinHandle { handle, scope: PhantomData }
     }
 
     /// Starts a task that stays on this thread, so that neither its body nor its result need be `Send`.
@@ -86,19 +90,20 @@ impl<'s> Scope<'s, '_> {
     /// # Panics
     /// As [`spawn`](Self::spawn).
     pub fn spawn_local<T: 's>(&'s self, body: impl FnOnce() -> T + 's) -> ScopedJoinHandle<'s, T> {
-        self.start("Scope::spawn_local", body)
+        let local = self.local("Scope::spawn_local");
+        // SAFETY: as in `spawn`.
+        let handle = unsafe { spawn_here_unchecked(local, Builder::new(), Some(self.group.clone()), body) };
+        ScopedJoinHandle { handle, scope: PhantomData }
     }
 
-    fn start<T: 's>(&'s self, call: &str, body: impl FnOnce() -> T + 's) -> ScopedJoinHandle<'s, T> {
-        let local: &Local = local_or_panic(call);
+    /// The worker of this thread, for a task that the scope can wait for.
+    fn local(&self, call: &str) -> &'static Local {
+        let local = local_or_panic(call);
         assert!(
             super::mode() != super::Mode::Unwinding,
             "`{call}` was called while the thread unwinds, when the scope cannot wait for the task"
         );
-        // SAFETY: `scope` returns, or unwinds, only after the task has ended: `Group::wait` waits in plain code for each
-        // that was counted, and `spawn_unchecked` counts it before its first turn. 's ends after that.
-        let handle = unsafe { spawn_unchecked(local, Builder::new(), Some(self.group.clone()), body) };
-        ScopedJoinHandle { handle, scope: PhantomData }
+        local
     }
 
     /// Cancels the tasks of the scope, and those that are started from now on. The closure of the scope goes on.
