@@ -252,7 +252,7 @@ impl Runtime {
         if let Some(local) = task::local()
             && self.shared.seats.iter().any(|seat| std::ptr::eq(seat.home, local.home))
         {
-            return crate::spawn(body);
+            return task::spawn(body);
         }
         // SAFETY: nothing is borrowed.
         let (task, handle) = unsafe { task::detached(self.stack_size, task::Builder::new(), body) };

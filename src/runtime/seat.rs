@@ -133,6 +133,9 @@ impl Seat {
     #[inline(never)]
     fn rest(&self) -> bool {
         self.see_end();
+        if self.worker.local.ready_len() > 0 {
+            return false;
+        }
         if let Some(word) = self.search() {
             self.start(word);
             return false;
