@@ -8,7 +8,7 @@
 //! [`EventLoop`](crate::EventLoop) is one worker with a FIFO.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ pub(crate) struct Worker {
     odd: Option<Odd>,
     /// With virtual time: nothing is left that could wake a task.
     stuck: Cell<bool>,
+    winding_up: Cell<bool>,
     /// A buffer for the timers that are due.
     due: Cell<Vec<Target>>,
 }
@@ -56,7 +57,11 @@ struct Odd {
 }
 
 /// The tasks of a worker with virtual time when nothing was left that could wake one, and what each waits for.
-pub(crate) struct Deadlock(pub(crate) String);
+pub(crate) struct Deadlock {
+    pub(crate) tasks: String,
+    /// How often somebody was cancelled because of it.
+    attempts: u32,
+}
 
 impl Worker {
     /// # Errors
@@ -87,7 +92,16 @@ impl Worker {
         let is_odd = settings.seed.is_some() || settings.slow.is_some();
         let random = settings.seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed)));
         let odd = is_odd.then_some(Odd { random, slow: settings.slow });
-        Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false), due: Cell::default() }
+        Worker {
+            local,
+            driver,
+            fibers: Fibers::new(),
+            on_end,
+            odd,
+            stuck: Cell::new(false),
+            winding_up: Cell::new(false),
+            due: Cell::default(),
+        }
     }
 
     /// Makes this the worker of the thread until the result is dropped.
@@ -115,19 +129,29 @@ impl Worker {
         while !main.is_done() {
             self.pass(|| main.is_done());
             if self.stuck.take() {
-                self.abort_in_second_deadlock(&ended);
-                // `main` may borrow from the caller, so it must end before the caller is told.
-                ended = Err(Deadlock(self.local.report()));
-                task::cancel(main);
+                ended = Err(self.resolve(main, ended.err()));
             }
         }
         ended
     }
 
-    fn abort_in_second_deadlock(&self, first: &Result<(), Deadlock>) {
-        if first.is_err() {
-            let report = self.local.report();
-            generator::abort(&format!("a deadlock: tasks hold back their cancellation and wait for ever:{report}"));
+    /// `main` may borrow from the caller, so it must end before the caller is told of a deadlock: it is cancelled; then,
+    /// if it waits for others, they are too.
+    #[cold]
+    fn resolve(&self, main: &TaskRef, before: Option<Deadlock>) -> Deadlock {
+        match before {
+            None => {
+                let deadlock = Deadlock { tasks: self.local.report(), attempts: 1 };
+                task::force(main);
+                deadlock
+            }
+            Some(Deadlock { tasks, attempts: 1 }) => {
+                self.local.force();
+                Deadlock { tasks, attempts: 2 }
+            }
+            Some(Deadlock { tasks, .. }) => {
+                generator::abort(&format!("a deadlock, and `main` cannot be ended:{tasks}"));
+            }
         }
     }
 
@@ -139,7 +163,7 @@ impl Worker {
         while ended.is_ok() && !self.is_idle() {
             self.pass(|| self.is_idle());
             if self.stuck.take() {
-                ended = Err(Deadlock(self.local.report()));
+                ended = Err(Deadlock { tasks: self.local.report(), attempts: 0 });
             }
         }
         std::mem::forget(guard);
@@ -255,7 +279,7 @@ impl Worker {
     #[cold]
     pub(crate) fn sleep_until_woken(&self) {
         let deadline = self.driver.timers.borrow_mut().next_deadline();
-        if self.driver.is_virtual() && self.driver.external_waiters() == 0 {
+        if self.driver.is_virtual() {
             return self.jump(deadline);
         }
         let timeout = deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.driver.now())));
@@ -267,8 +291,10 @@ impl Worker {
     /// Virtual time: goes on at the next deadline.
     fn jump(&self, deadline: Option<u64>) {
         match deadline {
+            // The clock stands while something outside is awaited.
+            _ if self.driver.external_waiters() > 0 => self.poll(None),
             Some(deadline) => self.driver.set_virtual_time(deadline.max(self.driver.now())),
-            None if self.local.may_be_woken() => self.poll(None),
+            None if self.winding_up.get() || self.local.may_be_woken() => self.poll(None),
             None => self.stuck.set(true),
         }
     }
@@ -277,27 +303,30 @@ impl Worker {
     pub(crate) fn wind_up(&self) {
         let _entered = self.enter();
         let guard = AbortOnUnwind;
+        self.winding_up.set(true);
         self.local.close();
         while !self.is_wound_up() {
+            // Nothing is sent any more, so all calls are among these.
+            self.local.take_mail();
             for callback in self.local.take_callbacks() {
                 drop_callback(|| drop(callback.take()));
             }
             self.pass(|| self.local.live() == 0);
-            if self.stuck.take() {
-                self.abort_in_second_deadlock(&Err(Deadlock(String::new())));
-            }
         }
         std::mem::forget(guard);
     }
 
-    /// Whether there is nothing left to unwind or to drop. Timers are dropped when no task is left that could own one.
+    /// Whether there is nothing left to unwind or to drop. Timers and waits of callbacks are dropped when no task is left
+    /// that could own one.
     fn is_wound_up(&self) -> bool {
         if self.local.live() > 0 || self.local.ready_len() > 0 || self.local.home.has_mail() {
             return false;
         }
         let timers = self.driver.timers.borrow_mut().drain();
-        let was_empty = timers.is_empty();
+        let waits = self.driver.drain_calls();
+        let was_empty = timers.is_empty() && waits.is_empty();
         drop_callback(|| drop(timers));
+        drop_callback(|| drop(waits));
         was_empty
     }
 
@@ -382,7 +411,8 @@ impl Who {
             Who::Task(task) => task.describe(),
             Who::Callback => "a callback".to_owned(),
         };
-        eprintln!("corro: {who} ran for {took:.1?} without giving way");
+        // Whoever closed the standard error does not want to know.
+        let _ = writeln!(io::stderr(), "corro: {who} ran for {took:.1?} without giving way");
     }
 }
 

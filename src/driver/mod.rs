@@ -266,6 +266,11 @@ impl Driver {
         self.oneshots.add(fd, direction, then)
     }
 
+    /// Takes back all of [`call_when`](Driver::call_when); the caller drops the callbacks.
+    pub(crate) fn drain_calls(&self) -> Vec<Then> {
+        self.oneshots.drain()
+    }
+
     /// Takes back a [`call_when`](Driver::call_when); its callback is dropped. Whether it came in time.
     #[allow(dead_code, reason = "for handles of callbacks that wait for a descriptor")]
     pub(crate) fn cancel_call(&self, key: WaitKey) -> bool {

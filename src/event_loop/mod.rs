@@ -99,8 +99,9 @@ impl Builder {
     /// Sets whether the loop has a clock of its own, which jumps to the next deadline when every task waits.
     ///
     /// It does not jump while a task waits for something outside of the program: a descriptor, or
-    /// [`unblock`](crate::unblock). When every task waits, and no timer, no [`Handle`] and no waker of a future is left
-    /// that could wake one, `run` panics with a list of the tasks and what they wait for. (As trio's `autojump_clock`.)
+    /// [`unblock`](crate::unblock). When every task waits, and no timer and no [`Handle`] is left that could wake one,
+    /// `run` cancels `main` and panics with a list of the tasks and what they wait for. So keep a `Handle` while another
+    /// thread is to wake a task by other means. (As trio's `autojump_clock`.)
     pub fn virtual_time(mut self, virtual_time: bool) -> Builder {
         self.settings.virtual_time = virtual_time;
         self
@@ -283,8 +284,12 @@ impl fmt::Debug for EventLoop {
     }
 }
 
-fn tell(Deadlock(tasks): Deadlock) -> ! {
-    panic!("deadlock: every task waits, and nothing is left that could wake one:{tasks}")
+fn tell(deadlock: Deadlock) -> ! {
+    panic!(
+        "deadlock: every task waits, and nothing is left that could wake one (if another thread is to, keep a `Handle` \
+         of the loop until it has):{}",
+        deadlock.tasks
+    )
 }
 
 /// A callback that was asked for. Dropping this does not cancel it.

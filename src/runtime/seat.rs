@@ -205,7 +205,6 @@ impl Seat {
             self.worker.sleep_until_woken();
             self.worker.local.home.end_sleep();
         }
-        self.worker.local.home.take_notice();
         if !shared.idle.get_up(self.index) {
             // Woken for new work, as a searcher. If it is gone, what is ready here may wait for nobody's search.
             self.searching.set(true);

@@ -11,10 +11,8 @@
 //! Invariant: the caller's frame stays until the job was popped by the caller, or its latch is DONE. It waits in plain
 //! code, also when `a` unwinds. Setting DONE is the last that the taker does to the job.
 
-use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,9 +21,9 @@ use super::cancel;
 use super::header::TaskRef;
 use super::new_work::{NewWork, Word};
 use super::park::{self, Mode, Reason};
+use super::unwound::Unwound;
 use super::waker::Waker;
 use super::{Builder, Local, spawn_here_unchecked};
-use crate::coroutine::Cancellation;
 use crate::generator;
 
 /// Runs both closures and returns their results; another worker may run `b` at the same time.
@@ -71,31 +69,25 @@ fn shared_work<'a>() -> Option<&'a NewWork> {
 fn join_here<A, B>(work: &NewWork, a: impl FnOnce() -> A, b: impl FnOnce() -> B + Send) -> (A, B) {
     let job = Job::new(b);
     work.push(Word::job(job.reference()));
-    let first = catch_unwind(AssertUnwindSafe(a));
+    let first = Unwound::catch(a);
     if !work.take_back_job(ptr::from_ref(&job.head).addr()) {
         job.head.wait(first.is_err());
-        let second = job.take_result();
-        return both(first, second);
+        return both(first, job.take_result());
     }
     match first {
         // SAFETY: taken back, so nobody else runs it.
         Ok(first) => (first, unsafe { job.take_body() }()),
-        Err(payload) => resume_unwind(payload),
+        Err(unwound) => unwound.go_on(()),
     }
 }
 
-type Outcome<T> = Result<T, Box<dyn Any + Send>>;
-
-fn both<A, B>(first: Outcome<A>, second: Option<Outcome<B>>) -> (A, B) {
-    match (first, second) {
-        (Ok(first), Some(Ok(second))) => (first, second),
-        (Err(payload), Some(Err(other))) if payload.is::<Cancellation>() && !other.is::<Cancellation>() => {
-            resume_unwind(other)
-        }
-        (Err(payload), _) => resume_unwind(payload),
-        (Ok(_), Some(Err(payload))) => resume_unwind(payload),
-        // It was cancelled before it ran, as everything is when a runtime ends.
-        (Ok(_), None) => crate::coroutine::unwind(Cancellation),
+/// The second has no outcome if it was cancelled before it ran, as everything is when a runtime ends.
+fn both<A, B>(first: Result<A, Unwound>, second: Option<Result<B, Unwound>>) -> (A, B) {
+    match (first, second.unwrap_or(Err(Unwound::Cancelled))) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Err(lesser), Err(second)) if lesser.is_cancellation() => second.go_on(lesser),
+        (Err(first), second) => first.go_on(second.ok()),
+        (Ok(first), Err(second)) => second.go_on(first),
     }
 }
 
@@ -179,8 +171,8 @@ struct Job<F, T> {
     head: Head,
     body: UnsafeCell<ManuallyDrop<F>>,
     /// Whether `body` was moved out; the caller drops it if not.
-    taken: std::cell::Cell<bool>,
-    result: UnsafeCell<Option<Outcome<T>>>,
+    taken: Cell<bool>,
+    result: UnsafeCell<Option<Result<T, Unwound>>>,
 }
 
 impl<F: FnOnce() -> T, T> Job<F, T> {
@@ -195,7 +187,7 @@ impl<F: FnOnce() -> T, T> Job<F, T> {
         Job {
             head,
             body: UnsafeCell::new(ManuallyDrop::new(body)),
-            taken: std::cell::Cell::new(false),
+            taken: Cell::new(false),
             result: UnsafeCell::new(None),
         }
     }
@@ -215,7 +207,7 @@ impl<F: FnOnce() -> T, T> Job<F, T> {
     }
 
     /// The result of a job that is DONE.
-    fn take_result(&self) -> Option<Outcome<T>> {
+    fn take_result(&self) -> Option<Result<T, Unwound>> {
         debug_assert_eq!(self.head.latch.load(Acquire), DONE);
         // SAFETY: the taker is done with the job.
         unsafe { (*self.result.get()).take() }
@@ -251,9 +243,7 @@ unsafe fn start<F: FnOnce() -> T, T>(head: *const Head, local: &Local) {
         spawn_here_unchecked(local, Builder::new(), None, move || {
             let taken = taken;
             let job = &*taken.0;
-            let body = job.take_body();
-            let outcome = catch_unwind(AssertUnwindSafe(body));
-            *job.result.get() = Some(outcome);
+            *job.result.get() = Some(Unwound::catch(job.take_body()));
         })
     };
     let cancelled = {

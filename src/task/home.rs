@@ -132,10 +132,6 @@ impl Home {
         self.ring();
     }
 
-    pub(crate) fn take_notice(&self) {
-        self.notice.store(false, Relaxed);
-    }
-
     pub(crate) fn started(&self) -> u64 {
         self.started.load(Relaxed)
     }
@@ -167,6 +163,7 @@ impl Home {
 
     pub(crate) fn end_sleep(&self) {
         self.sleeping.store(false, Relaxed);
+        self.notice.store(false, Relaxed);
     }
 }
 
@@ -418,9 +415,15 @@ impl Local {
         self.gate.clone()
     }
 
-    /// Whether anything that is not seen here may wake a task: somebody who can send something, or a waker of a future.
+    /// Whether somebody can still send something, or has.
     pub(crate) fn may_be_woken(&self) -> bool {
-        Arc::strong_count(&self.gate) > 1 || self.tasks().iter().any(|task| task.wakers.load(Relaxed) > 1)
+        // In this order: what the last handle sent came before it went.
+        self.gate.has_handles() || self.home.has_mail()
+    }
+
+    /// Cancels every task, past all shields.
+    pub(crate) fn force(&self) {
+        self.tasks().iter().for_each(super::cancel::force);
     }
 
     /// What the tasks that have not ended wait for, a line each.

@@ -16,6 +16,7 @@
 // fiber                      the coroutine that it runs on
 // park, waker, wait_queue    how it waits
 // join, cancel, token        how it ends
+// unwound                    an unwind that goes on after a wait
 
 mod cancel;
 mod fiber;
@@ -30,6 +31,7 @@ mod park;
 mod ring;
 mod scope;
 mod token;
+mod unwound;
 mod wait_queue;
 mod waker;
 
@@ -49,7 +51,7 @@ use self::header::{Header, Settings};
 pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
-pub(crate) use self::park::{Entered, Mode, Reason, enter, give_way, local, mode, park, running};
+pub(crate) use self::park::{Entered, Mode, Reason, begin_operation, enter, give_way, local, mode, park, running};
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub use self::token::CancelToken;
@@ -82,9 +84,9 @@ fn next_id() -> u64 {
     next - BLOCK + 1
 }
 
-/// Asks for a task's end.
-pub(crate) fn cancel(task: &TaskRef) {
-    self::cancel::cancel(task);
+/// Cancels a task past all shields.
+pub(crate) fn force(task: &TaskRef) {
+    self::cancel::force(task);
 }
 
 /// The running task, as its own code sees it.
