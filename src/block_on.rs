@@ -4,7 +4,9 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake};
 
 use crate::driver;
 use crate::task::{self, Mode, Reason, Waker};
@@ -29,17 +31,55 @@ use crate::task::{self, Mode, Reason, Waker};
 pub fn block_on<F: Future>(future: F) -> F::Output {
     task::checkpoint();
     let mut future = pin!(future);
-    let waker = Waker::current().into_std();
+    let woken = Arc::new(Woken::default());
+    let waker = woken.clone().into();
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
             return value;
         }
-        match task::mode() {
-            Mode::Task | Mode::Thread => task::park(Reason::Future),
-            Mode::Callback => driver::refuse_callback(),
-            Mode::Unwinding => panic!("`block_on` would have to wait, and a task that unwinds cannot"),
+        woken.wait();
+    }
+}
+
+/// Whether the future was woken. Apart from the task's own wakes, since a poll may block and use those up.
+#[derive(Default)]
+struct Woken {
+    is_set: AtomicBool,
+    /// Who waits: a generator may go on in another task than before.
+    waiter: Mutex<Option<Waker>>,
+}
+
+impl Woken {
+    /// Waits until it is set, and takes it back.
+    fn wait(&self) {
+        // Acquire: what was done before the wake is seen by the poll.
+        while !self.is_set.swap(false, Acquire) {
+            match task::mode() {
+                Mode::Task | Mode::Thread => {}
+                Mode::Callback => driver::refuse_callback(),
+                Mode::Unwinding => panic!("`block_on` would have to wait, and a task that unwinds cannot"),
+            }
+            *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(Waker::current());
+            // Set before the waiter was there to be woken: the lock orders the two.
+            if !self.is_set.load(Relaxed) {
+                task::park(Reason::Future);
+            }
+            task::checkpoint();
         }
-        task::checkpoint();
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_set.store(true, Release);
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
     }
 }

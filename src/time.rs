@@ -67,7 +67,10 @@ pub fn sleep_until(deadline: Instant) {
     driver::pause_until(Some(deadline));
 }
 
-/// A cancellation point that never waits: unwinds if the task is cancelled, else does nothing.
+/// A cancellation point that never waits: unwinds if the task is cancelled.
+///
+/// Once in a while, at least every 256 times, it lets the other tasks have a turn; so a loop of checkpoints can be cut
+/// off by a [`timeout`](crate::timeout).
 pub fn checkpoint() {
-    task::checkpoint();
+    task::begin_operation();
 }

@@ -8,13 +8,13 @@
 //! [`EventLoop`](crate::EventLoop) is one worker with a FIFO.
 
 use std::cell::{Cell, RefCell};
-use std::io;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use crate::driver::{self, Driver, Target};
+use crate::driver::{self, Driver, Parts, Target};
 use crate::generator::{self, Unraisable};
-use crate::task::{self, Callback, Fibers, Home, JoinError, Local, Ready, TaskRef};
+use crate::task::{self, Callback, Fibers, Home, JoinError, Local, NewWork, Ready, TaskRef};
 
 pub(crate) struct Worker {
     pub(crate) local: Local,
@@ -26,6 +26,7 @@ pub(crate) struct Worker {
     odd: Option<Odd>,
     /// With virtual time: nothing is left that could wake a task.
     stuck: Cell<bool>,
+    winding_up: Cell<bool>,
     /// A buffer for the timers that are due.
     due: Cell<Vec<Target>>,
 }
@@ -43,6 +44,12 @@ pub(crate) struct Settings {
     pub(crate) slow: Option<Duration>,
 }
 
+impl Settings {
+    pub(crate) fn plain(stack_size: usize, blocking_threads: usize) -> Settings {
+        Settings { stack_size, blocking_threads, virtual_time: false, seed: None, slow: None }
+    }
+}
+
 /// Settings that make turns slower.
 struct Odd {
     random: Option<RefCell<fastrand::Rng>>,
@@ -50,7 +57,11 @@ struct Odd {
 }
 
 /// The tasks of a worker with virtual time when nothing was left that could wake one, and what each waits for.
-pub(crate) struct Deadlock(pub(crate) String);
+pub(crate) struct Deadlock {
+    pub(crate) tasks: String,
+    /// How often somebody was cancelled because of it.
+    attempts: u32,
+}
 
 impl Worker {
     /// # Errors
@@ -61,15 +72,40 @@ impl Worker {
             driver.set_virtual_time(driver.now());
         }
         let notifier = driver.notifier();
-        let local = Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size);
+        let local = Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size, None);
+        Ok(Worker::of(&settings, local, driver, on_end))
+    }
+
+    /// A worker of a runtime.
+    pub(crate) fn in_runtime(
+        settings: Settings,
+        parts: Parts,
+        home: &'static Home,
+        new_work: NewWork,
+        on_end: Box<dyn Fn(&TaskRef)>,
+    ) -> Worker {
+        let local = Local::new(home, settings.stack_size, Some(new_work));
+        Worker::of(&settings, local, Driver::of(parts, settings.blocking_threads), on_end)
+    }
+
+    fn of(settings: &Settings, local: Local, driver: Driver, on_end: Box<dyn Fn(&TaskRef)>) -> Worker {
         let is_odd = settings.seed.is_some() || settings.slow.is_some();
         let random = settings.seed.map(|seed| RefCell::new(fastrand::Rng::with_seed(seed)));
         let odd = is_odd.then_some(Odd { random, slow: settings.slow });
-        Ok(Worker { local, driver, fibers: Fibers::new(), on_end, odd, stuck: Cell::new(false), due: Cell::default() })
+        Worker {
+            local,
+            driver,
+            fibers: Fibers::new(),
+            on_end,
+            odd,
+            stuck: Cell::new(false),
+            winding_up: Cell::new(false),
+            due: Cell::default(),
+        }
     }
 
     /// Makes this the worker of the thread until the result is dropped.
-    fn enter(&self) -> Entered<'_> {
+    pub(crate) fn enter(&self) -> Entered<'_> {
         Entered { _task: task::enter(&self.local), _driver: driver::enter(&self.driver) }
     }
 
@@ -80,7 +116,7 @@ impl Worker {
         // SAFETY: this returns only after the task has ended, and so has used up what `main` borrows, and its handle
         // is joined here. It is left neither by an unwind, which aborts, nor by a suspension: code that runs on the
         // worker's stack is in no coroutine (see `task::enter`), and a task can suspend itself only.
-        let handle = unsafe { task::spawn_unchecked(&self.local, task::Builder::new().name("main"), None, main) };
+        let handle = unsafe { task::spawn_here_unchecked(&self.local, task::Builder::new().name("main"), None, main) };
         let ended = self.run_to_end(handle.task());
         std::mem::forget(guard);
         let result = handle.join();
@@ -93,19 +129,29 @@ impl Worker {
         while !main.is_done() {
             self.pass(|| main.is_done());
             if self.stuck.take() {
-                self.abort_in_second_deadlock(&ended);
-                // `main` may borrow from the caller, so it must end before the caller is told.
-                ended = Err(Deadlock(self.local.report()));
-                task::cancel(main);
+                ended = Err(self.resolve(main, ended.err()));
             }
         }
         ended
     }
 
-    fn abort_in_second_deadlock(&self, first: &Result<(), Deadlock>) {
-        if first.is_err() {
-            let report = self.local.report();
-            generator::abort(&format!("a deadlock: tasks hold back their cancellation and wait for ever:{report}"));
+    /// `main` may borrow from the caller, so it must end before the caller is told of a deadlock: it is cancelled; then,
+    /// if it waits for others, they are too.
+    #[cold]
+    fn resolve(&self, main: &TaskRef, before: Option<Deadlock>) -> Deadlock {
+        match before {
+            None => {
+                let deadlock = Deadlock { tasks: self.local.report(), attempts: 1 };
+                task::force(main);
+                deadlock
+            }
+            Some(Deadlock { tasks, attempts: 1 }) => {
+                self.local.force();
+                Deadlock { tasks, attempts: 2 }
+            }
+            Some(Deadlock { tasks, .. }) => {
+                generator::abort(&format!("a deadlock, and `main` cannot be ended:{tasks}"));
+            }
         }
     }
 
@@ -117,11 +163,30 @@ impl Worker {
         while ended.is_ok() && !self.is_idle() {
             self.pass(|| self.is_idle());
             if self.stuck.take() {
-                ended = Err(Deadlock(self.local.report()));
+                ended = Err(Deadlock { tasks: self.local.report(), attempts: 0 });
             }
         }
         std::mem::forget(guard);
         ended
+    }
+
+    /// Takes the inbox, and runs what is ready then, at most `limit` turns. Returns how many it were.
+    #[inline(always)]
+    pub(crate) fn run_ready(&self, limit: usize) -> usize {
+        if self.local.home.has_mail() {
+            self.local.take_mail();
+        }
+        let turns = self.local.ready_len().min(limit);
+        self.run_batch(turns);
+        turns
+    }
+
+    /// Sees what I/O and timers have brought.
+    pub(crate) fn look(&self) {
+        if self.driver.io_waiters() > 0 {
+            self.poll(Some(Duration::ZERO));
+        }
+        self.fire_timers();
     }
 
     /// One pass. It ends in sleep if nothing is ready, unless the pass has brought what the caller waits for.
@@ -131,15 +196,15 @@ impl Worker {
             self.local.take_mail();
         }
         match &self.odd {
-            None => self.run_batch(),
+            None => self.run_batch(self.local.ready_len()),
             Some(odd) => self.run_odd_batch(odd),
         }
         self.turn(is_over);
     }
 
     #[inline(always)]
-    fn run_batch(&self) {
-        for _ in 0..self.local.ready_len() {
+    fn run_batch(&self, turns: usize) {
+        for _ in 0..turns {
             match self.local.pop() {
                 Some(Ready::Task(task)) => self.step(task),
                 Some(Ready::Call(callback)) => call(&callback),
@@ -190,7 +255,7 @@ impl Worker {
                 self.poll(Some(Duration::ZERO));
             }
         } else if self.has_hope() && self.local.home.begin_sleep() {
-            self.sleep();
+            self.sleep_until_woken();
             self.local.home.end_sleep();
         }
         self.fire_timers();
@@ -210,10 +275,11 @@ impl Worker {
             && !self.local.home.has_mail()
     }
 
+    /// Waits for I/O, the bell or the next deadline; the home is asleep.
     #[cold]
-    fn sleep(&self) {
+    pub(crate) fn sleep_until_woken(&self) {
         let deadline = self.driver.timers.borrow_mut().next_deadline();
-        if self.driver.is_virtual() && self.driver.external_waiters() == 0 {
+        if self.driver.is_virtual() {
             return self.jump(deadline);
         }
         let timeout = deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.driver.now())));
@@ -225,8 +291,10 @@ impl Worker {
     /// Virtual time: goes on at the next deadline.
     fn jump(&self, deadline: Option<u64>) {
         match deadline {
+            // The clock stands while something outside is awaited.
+            _ if self.driver.external_waiters() > 0 => self.poll(None),
             Some(deadline) => self.driver.set_virtual_time(deadline.max(self.driver.now())),
-            None if self.local.may_be_woken() => self.poll(None),
+            None if self.winding_up.get() || self.local.may_be_woken() => self.poll(None),
             None => self.stuck.set(true),
         }
     }
@@ -235,27 +303,30 @@ impl Worker {
     pub(crate) fn wind_up(&self) {
         let _entered = self.enter();
         let guard = AbortOnUnwind;
+        self.winding_up.set(true);
         self.local.close();
         while !self.is_wound_up() {
+            // Nothing is sent any more, so all calls are among these.
+            self.local.take_mail();
             for callback in self.local.take_callbacks() {
                 drop_callback(|| drop(callback.take()));
             }
             self.pass(|| self.local.live() == 0);
-            if self.stuck.take() {
-                self.abort_in_second_deadlock(&Err(Deadlock(String::new())));
-            }
         }
         std::mem::forget(guard);
     }
 
-    /// Whether there is nothing left to unwind or to drop. Timers are dropped when no task is left that could own one.
+    /// Whether there is nothing left to unwind or to drop. Timers and waits of callbacks are dropped when no task is left
+    /// that could own one.
     fn is_wound_up(&self) -> bool {
         if self.local.live() > 0 || self.local.ready_len() > 0 || self.local.home.has_mail() {
             return false;
         }
         let timers = self.driver.timers.borrow_mut().drain();
-        let was_empty = timers.is_empty();
+        let waits = self.driver.drain_calls();
+        let was_empty = timers.is_empty() && waits.is_empty();
         drop_callback(|| drop(timers));
+        drop_callback(|| drop(waits));
         was_empty
     }
 
@@ -266,7 +337,7 @@ impl Worker {
     }
 
     #[inline(always)]
-    fn fire_timers(&self) {
+    pub(crate) fn fire_timers(&self) {
         if self.driver.timers.borrow().len() > 0 {
             self.fire_due();
         }
@@ -293,16 +364,16 @@ impl Worker {
 }
 
 /// A worker must not unwind: its tasks may borrow from its caller.
-struct AbortOnUnwind;
+pub(crate) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        generator::abort("the event loop panicked, which is a bug in corro");
+        generator::abort("the scheduler panicked, which is a bug in corro");
     }
 }
 
 /// See [`Worker::enter`].
-struct Entered<'a> {
+pub(crate) struct Entered<'a> {
     _task: task::Entered<'a>,
     _driver: driver::Entered<'a>,
 }
@@ -340,7 +411,8 @@ impl Who {
             Who::Task(task) => task.describe(),
             Who::Callback => "a callback".to_owned(),
         };
-        eprintln!("corro: {who} ran for {took:.1?} without giving way");
+        // Whoever closed the standard error does not want to know.
+        let _ = writeln!(io::stderr(), "corro: {who} ran for {took:.1?} without giving way");
     }
 }
 

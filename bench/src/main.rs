@@ -5,9 +5,13 @@
 mod alive;
 mod arguments;
 mod cancel;
+mod fib;
 mod idle;
+mod imbalance;
 mod parked;
+mod peers;
 mod process;
+mod skynet;
 mod spawn;
 mod switch;
 mod timers;
@@ -26,7 +30,7 @@ pub struct Question {
     pub entries: fn(quick: bool) -> Vec<Entry>,
 }
 
-const QUESTIONS: [Question; 9] = [
+const QUESTIONS: [Question; 12] = [
     Question {
         name: "switch",
         about: "a resume and a yield of one coroutine; delegation 1 and 100 deep (ns)",
@@ -41,9 +45,22 @@ const QUESTIONS: [Question; 9] = [
     },
     Question {
         name: "spawn",
-        about: "spawn and join of a trivial task, in sequence and in batches of 1000 (ns)",
+        about: "spawn and join of a trivial task: in sequence, in batches of 1000, from outside (ns)",
         rounds: 9,
         entries: spawn::entries,
+    },
+    Question {
+        name: "skynet",
+        about: "a tree with 1,000,000 leaves, each a task that is joined (ms)",
+        rounds: 5,
+        entries: skynet::entries,
+    },
+    Question { name: "fib", about: "fib(32) by fork and join, against rayon (ms)", rounds: 9, entries: fib::entries },
+    Question {
+        name: "imbalance",
+        about: "10,000 tasks of 20 µs from one task, on two workers (ms; ratio to the ideal)",
+        rounds: 5,
+        entries: imbalance::entries,
     },
     Question {
         name: "cancel",

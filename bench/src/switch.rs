@@ -12,6 +12,7 @@ pub fn entries(quick: bool) -> Vec<Entry> {
     let rounds = if quick { 200_000 } else { 5_000_000 };
     vec![
         entry("corosensei", "roundtrip_ns", move || corosensei(rounds)),
+        entry("generator", "roundtrip_ns", move || generator_rs(rounds)),
         entry("corro_generator", "roundtrip_ns", move || generator(0, rounds)),
         entry("corro_generator", "delegated_1_ns", move || generator(1, rounds)),
         entry("corro_generator", "delegated_100_ns", move || generator(100, rounds)),
@@ -30,6 +31,24 @@ fn corosensei(rounds: u64) -> f64 {
     }
     let elapsed = start.elapsed();
     coroutine.resume(u64::MAX);
+    elapsed.as_nanos() as f64 / rounds as f64
+}
+
+fn generator_rs(rounds: u64) -> f64 {
+    let mut generator = generator::Gn::<u64>::new_scoped(|mut scope| {
+        let mut value = 0;
+        loop {
+            value = scope.yield_(value + 1).expect("a value is sent");
+        }
+    });
+    generator.resume();
+    let start = Instant::now();
+    for value in 0..rounds {
+        black_box(generator.send(value));
+    }
+    let elapsed = start.elapsed();
+    // It never ends by itself.
+    std::mem::forget(generator);
     elapsed.as_nanos() as f64 / rounds as f64
 }
 

@@ -1,19 +1,22 @@
 //! Sleepers: what each sleep costs, and how late it ends; and the timers alone.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::process::cpu_time;
-use crate::{Entry, alone};
+use crate::{Entry, alone, peers};
 
 pub fn entries(quick: bool) -> Vec<Entry> {
     let (sleepers, seconds) = if quick { (1_000, 0.5) } else { (100_000, 3.0) };
     let metrics = ["cpu_us_per_timer", "late_p50_us", "late_p99_us"];
     let mut entries = vec![
-        alone("corro_loop", &metrics, move || corro_loop(sleepers, seconds)),
-        alone("tokio_ct", &metrics, move || tokio_ct(sleepers, seconds)),
+        alone("corro_loop", &metrics, move || corro("corro_loop", sleepers, seconds)),
+        alone("corro_2w", &metrics, move || corro("corro_2w", sleepers, seconds)),
+        alone("tokio_ct", &metrics, move || tokio("tokio_ct", sleepers, seconds)),
+        alone("tokio_2w", &metrics, move || tokio("tokio_2w", sleepers, seconds)),
     ];
+    entries.extend(peers::foreign("go_2w", "timers", sleepers as usize, &metrics));
     let sizes = if quick { [(1_000, "1k"), (2_000, "2k")] } else { [(100_000, "100k"), (1_000_000, "1m")] };
     for (timers, label) in sizes {
         let metrics = ["add_ns", "cancel_ns", "fire_ns"].map(|what| format!("{what}_{label}"));
@@ -24,28 +27,39 @@ pub fn entries(quick: bool) -> Vec<Entry> {
 }
 
 /// How late the sleeps were, and what they cost, in a window of time.
+#[derive(Default)]
 struct Window {
-    open: bool,
-    late: Vec<Duration>,
+    open: AtomicBool,
+    /// By tenths of a microsecond up to 100 ms; one more for all that is later.
+    late: Vec<AtomicU32>,
 }
 
-type Shared = Rc<RefCell<Window>>;
-
-fn window() -> Shared {
-    Rc::new(RefCell::new(Window { open: false, late: Vec::with_capacity(1_000_000) }))
-}
+const TENTHS: usize = 1_000_000;
 
 impl Window {
-    fn note(&mut self, deadline: Instant) {
-        if self.open {
-            self.late.push(deadline.elapsed());
+    fn new() -> Arc<Window> {
+        Arc::new(Window { open: AtomicBool::new(false), late: (0..=TENTHS).map(|_| AtomicU32::new(0)).collect() })
+    }
+
+    fn note(&self, deadline: Instant) {
+        if self.open.load(Relaxed) {
+            let tenths = deadline.elapsed().as_nanos() as usize / 100;
+            self.late[tenths.min(TENTHS)].fetch_add(1, Relaxed);
         }
     }
 
-    fn figures(&mut self, used: Duration) -> Vec<f64> {
-        self.late.sort();
-        let (late, micros) = (&self.late, |time: Duration| time.as_nanos() as f64 / 1e3);
-        vec![micros(used) / late.len() as f64, micros(late[late.len() / 2]), micros(late[late.len() * 99 / 100])]
+    fn figures(&self, used: Duration) -> Vec<f64> {
+        let all: u64 = self.late.iter().map(|count| u64::from(count.load(Relaxed))).sum();
+        let quantile = |percent: u64| {
+            let mut left = all * percent / 100;
+            let reaches = |count: &AtomicU32| {
+                let count = u64::from(count.load(Relaxed));
+                left = left.saturating_sub(count);
+                left == 0 && count > 0
+            };
+            self.late.iter().position(reaches).unwrap_or(TENTHS) as f64 / 10.0
+        };
+        vec![used.as_nanos() as f64 / 1e3 / all as f64, quantile(50), quantile(99)]
     }
 }
 
@@ -54,59 +68,52 @@ fn next(random: &mut fastrand::Rng) -> Duration {
     Duration::from_micros(random.u64(1_000..1_000_000))
 }
 
-fn corro_loop(sleepers: u64, seconds: f64) -> Vec<f64> {
-    let window = window();
-    let event_loop = corro::EventLoop::new().expect("a loop");
-    for sleeper in 0..sleepers {
-        let window = window.clone();
-        event_loop.spawn(move || {
-            let mut random = fastrand::Rng::with_seed(sleeper);
-            loop {
-                let time = next(&mut random);
-                let deadline = Instant::now() + time;
-                corro::sleep(time);
-                window.borrow_mut().note(deadline);
-            }
-        });
-    }
-    let used = event_loop.run(|| {
-        corro::sleep(Duration::from_millis(1500));
-        window.borrow_mut().open = true;
-        let before = cpu_time();
-        corro::sleep(Duration::from_secs_f64(seconds));
-        window.borrow_mut().open = false;
-        cpu_time() - before
-    });
-    let figures = window.borrow_mut().figures(used);
-    std::mem::forget(event_loop);
-    figures
-}
-
-fn tokio_ct(sleepers: u64, seconds: f64) -> Vec<f64> {
-    let window = window();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let local = tokio::task::LocalSet::new();
-    let used = local.block_on(&runtime, async {
+fn corro(peer: &str, sleepers: u64, seconds: f64) -> Vec<f64> {
+    let window = Window::new();
+    peers::corro(peer, || {
         for sleeper in 0..sleepers {
             let window = window.clone();
-            tokio::task::spawn_local(async move {
+            corro::spawn(move || {
+                let mut random = fastrand::Rng::with_seed(sleeper);
+                loop {
+                    let time = next(&mut random);
+                    let deadline = Instant::now() + time;
+                    corro::sleep(time);
+                    window.note(deadline);
+                }
+            });
+        }
+        corro::sleep(Duration::from_millis(1500));
+        window.open.store(true, Relaxed);
+        let before = cpu_time();
+        corro::sleep(Duration::from_secs_f64(seconds));
+        window.open.store(false, Relaxed);
+        window.figures(cpu_time() - before)
+    })
+}
+
+fn tokio(peer: &str, sleepers: u64, seconds: f64) -> Vec<f64> {
+    let window = Window::new();
+    peers::tokio(peer, async move {
+        for sleeper in 0..sleepers {
+            let window = window.clone();
+            tokio::spawn(async move {
                 let mut random = fastrand::Rng::with_seed(sleeper);
                 loop {
                     let time = next(&mut random);
                     let deadline = Instant::now() + time;
                     tokio::time::sleep(time).await;
-                    window.borrow_mut().note(deadline);
+                    window.note(deadline);
                 }
             });
         }
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        window.borrow_mut().open = true;
+        window.open.store(true, Relaxed);
         let before = cpu_time();
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
-        window.borrow_mut().open = false;
-        cpu_time() - before
-    });
-    window.borrow_mut().figures(used)
+        window.open.store(false, Relaxed);
+        window.figures(cpu_time() - before)
+    })
 }
 
 /// Callbacks at random times: half of them are taken back, the rest are called.

@@ -51,6 +51,8 @@ pub(crate) struct Context {
     unwinds: Cell<usize>,
     /// The innermost of the cancel scopes that are open in this coroutine, or null. The layer of tasks knows its type.
     pub(crate) scopes: Cell<*const ()>,
+    /// Frames on its stack that must wait for others before they can be unwound.
+    holds: Cell<usize>,
     /// The guard page and the size of the stack, for the report of an overflow.
     guard: Cell<usize>,
     stack_size: Cell<usize>,
@@ -81,6 +83,7 @@ impl Context {
             parent: Cell::new(ptr::null()),
             unwinds: Cell::new(0),
             scopes: Cell::new(ptr::null()),
+            holds: Cell::new(0),
             guard: Cell::new(0),
             stack_size: Cell::new(0),
             id,
@@ -122,6 +125,41 @@ impl Context {
 
 thread_local! {
     static CURRENT: Cell<*const Context> = const { Cell::new(ptr::null()) };
+}
+
+/// Notes that the frame of the caller must wait for others before it can be unwound.
+pub(crate) fn hold() -> Hold {
+    // SAFETY: the context of the code that runs is there as long as its frames, one of which holds the result.
+    let context = unsafe { current().as_ref() };
+    if let Some(context) = context {
+        context.holds.set(context.holds.get() + 1);
+    }
+    Hold { context }
+}
+
+/// See [`hold`].
+pub(crate) struct Hold {
+    context: Option<&'static Context>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(context) = self.context {
+            context.holds.set(context.holds.get() - 1);
+        }
+    }
+}
+
+/// Whether a frame that must wait lies on the stack of the suspended coroutine `own`, or of one inside of it, which
+/// stopped at `leaf`; and nothing can wait here.
+pub(crate) fn cannot_unwind(own: &Context, leaf: *const Context) -> bool {
+    // SAFETY: a suspended coroutine keeps those that it has suspended with it.
+    let suspended = std::iter::successors(unsafe { leaf.as_ref() }, |context| {
+        if ptr::eq(*context, own) { None } else { unsafe { context.parent.get().as_ref() } }
+    });
+    let holds = suspended.map(|context| context.holds.get()).sum::<usize>();
+    let can_wait = || chain().find(|context| context.kind == Kind::Task).is_some_and(|task| !task.is_unwinding());
+    holds > 0 && !can_wait()
 }
 
 /// The innermost coroutine that runs on this thread, or null.
@@ -201,7 +239,17 @@ pub(crate) fn enter_generator(own: &Context, leaf: *const Context) -> *const Con
 #[inline]
 pub(crate) fn enter(own: &Context, leaf: *const Context) -> *const Context {
     own.note_unwinds();
-    CURRENT.replace(leaf)
+    let resumer = CURRENT.replace(leaf);
+    if !ptr::eq(leaf, own) {
+        renew(own);
+    }
+    resumer
+}
+
+/// Generators that were suspended inside of a task go on as it does.
+#[cold]
+fn renew(task: &Context) {
+    chain().take_while(|context| !ptr::eq(*context, task)).for_each(Context::note_unwinds);
 }
 
 /// Comes back from a coroutine. Returns the leaf at which it stopped.

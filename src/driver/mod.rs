@@ -116,6 +116,27 @@ pub(crate) struct Driver {
     external: Rc<Cell<usize>>,
 }
 
+/// What a driver is made of that other threads may have before.
+pub(crate) struct Parts {
+    reactor: Arc<Reactor>,
+    notifier: Notifier,
+}
+
+impl Parts {
+    /// # Errors
+    /// When the process or the system is out of descriptors.
+    pub(crate) fn new() -> io::Result<Parts> {
+        let reactor = Arc::new(Reactor::new()?);
+        let notifier = Notifier::new(&reactor)?;
+        Ok(Parts { reactor, notifier })
+    }
+
+    /// What ends the driver's [`poll`](Driver::poll) from other threads.
+    pub(crate) fn notifier(&self) -> Notifier {
+        self.notifier.clone()
+    }
+}
+
 struct Clock {
     origin: Instant,
     /// The time, if it is a virtual one.
@@ -128,10 +149,14 @@ impl Driver {
     /// # Errors
     /// When the process or the system is out of descriptors.
     pub(crate) fn new(blocking_threads: usize) -> io::Result<Driver> {
-        let reactor = Arc::new(Reactor::new()?);
-        let notifier = Notifier::new(&reactor)?;
+        Ok(Driver::of(Parts::new()?, blocking_threads))
+    }
+
+    /// A driver of these parts.
+    pub(crate) fn of(parts: Parts, blocking_threads: usize) -> Driver {
+        let Parts { reactor, notifier } = parts;
         let waits = Rc::default();
-        Ok(Driver {
+        Driver {
             oneshots: Rc::new(Oneshots::new(Arc::downgrade(&reactor), Rc::clone(&waits))),
             notifier,
             reactor,
@@ -142,7 +167,7 @@ impl Driver {
             blocking_threads,
             waits,
             external: Rc::default(),
-        })
+        }
     }
 
     /// Waits once, at most for `timeout` (`None`: until something comes), and wakes those who waited for what came.
@@ -222,7 +247,6 @@ impl Driver {
     }
 
     /// Has several drivers share a pool. Without effect after the first use of the pool.
-    #[allow(dead_code, reason = "for schedulers of several workers")]
     pub(crate) fn set_pool(&self, pool: Arc<Pool>) {
         let _ = self.pool.set(pool);
     }
@@ -240,6 +264,11 @@ impl Driver {
     /// if that is known already; then there is no key.
     pub(crate) fn call_when(&self, fd: i32, direction: Direction, then: Then) -> Option<WaitKey> {
         self.oneshots.add(fd, direction, then)
+    }
+
+    /// Takes back all of [`call_when`](Driver::call_when); the caller drops the callbacks.
+    pub(crate) fn drain_calls(&self) -> Vec<Then> {
+        self.oneshots.drain()
     }
 
     /// Takes back a [`call_when`](Driver::call_when); its callback is dropped. Whether it came in time.

@@ -102,6 +102,15 @@ impl Oneshots {
         Some(waiter.then)
     }
 
+    /// Takes all waits out; the caller drops what would have been called.
+    pub(super) fn drain(&self) -> Vec<Then> {
+        let entries = std::mem::take(&mut *self.entries.borrow_mut());
+        let thens: Vec<Then> =
+            entries.into_values().flat_map(|entry| entry.waiters).map(|waiter| waiter.then).collect();
+        self.waits.set(self.waits.get() - thens.len());
+        thens
+    }
+
     /// Calls back everybody whose descriptor is ready.
     pub(super) fn dispatch(&self) -> io::Result<()> {
         let Some(inner) = self.inner.get() else { return Ok(()) };

@@ -21,13 +21,13 @@ use crate::task::{Gate, JoinHandle};
 /// assert_eq!(event_loop.run(|| sent.join().unwrap()), 42);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone)]
 pub struct Handle {
     gate: Arc<Gate>,
 }
 
 impl Handle {
     pub(super) fn new(gate: Arc<Gate>) -> Handle {
+        gate.add_handle();
         Handle { gate }
     }
 
@@ -41,6 +41,18 @@ impl Handle {
     #[doc(alias = "call_soon_threadsafe")]
     pub fn call_soon(&self, callback: impl FnOnce() + Send + 'static) {
         self.gate.call(callback);
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle::new(self.gate.clone())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.gate.drop_handle();
     }
 }
 

@@ -53,7 +53,7 @@ pub struct EventLoop {
 /// assert_eq!(corro::run(|| corro::spawn(|| 1).join().unwrap() + 1), 2);
 /// ```
 pub fn run<T>(main: impl FnOnce() -> T) -> T {
-    refuse_nesting();
+    task::refuse_nesting();
     let event_loop = EventLoop::new().unwrap_or_else(|error| panic!("an event loop could not be made: {error}"));
     let outcome = event_loop.run_caught(main);
     // The tasks that are left unwind first, while this thread does not.
@@ -99,8 +99,9 @@ impl Builder {
     /// Sets whether the loop has a clock of its own, which jumps to the next deadline when every task waits.
     ///
     /// It does not jump while a task waits for something outside of the program: a descriptor, or
-    /// [`unblock`](crate::unblock). When every task waits, and no timer, no [`Handle`] and no waker of a future is left
-    /// that could wake one, `run` panics with a list of the tasks and what they wait for. (As trio's `autojump_clock`.)
+    /// [`unblock`](crate::unblock). When every task waits, and no timer and no [`Handle`] is left that could wake one,
+    /// `run` cancels `main` and panics with a list of the tasks and what they wait for. So keep a `Handle` while another
+    /// thread is to wake a task by other means. (As trio's `autojump_clock`.)
     pub fn virtual_time(mut self, virtual_time: bool) -> Builder {
         self.settings.virtual_time = virtual_time;
         self
@@ -145,15 +146,7 @@ impl EventLoop {
 
     /// The settings of a loop to be made.
     pub fn builder() -> Builder {
-        Builder {
-            settings: Settings {
-                stack_size: coroutine::DEFAULT_STACK_SIZE,
-                blocking_threads: blocking::MAX_THREADS,
-                virtual_time: false,
-                seed: None,
-                slow: None,
-            },
-        }
+        Builder { settings: Settings::plain(coroutine::DEFAULT_STACK_SIZE, blocking::MAX_THREADS) }
     }
 
     /// Runs `main` as a task, and returns what it returns at the end of the pass in which it ended.
@@ -170,7 +163,7 @@ impl EventLoop {
 
     /// As [`run`](Self::run); a panic of `main` is returned.
     fn run_caught<T>(&self, main: impl FnOnce() -> T) -> std::thread::Result<T> {
-        refuse_nesting();
+        task::refuse_nesting();
         match self.worker.run(main) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if error.is_panic() => Err(error.into_panic()),
@@ -186,7 +179,7 @@ impl EventLoop {
     /// # Panics
     /// On a thread that is running tasks already; in a deadlock with [virtual time](Builder::virtual_time).
     pub fn run_until_idle(&self) {
-        refuse_nesting();
+        task::refuse_nesting();
         self.worker.run_until_idle().unwrap_or_else(|deadlock| tell(deadlock));
     }
 
@@ -197,7 +190,7 @@ impl EventLoop {
 
     /// Starts a task. Neither its body nor its result need be `Send`.
     pub fn spawn<T: 'static>(&self, body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-        task::spawn_on(self.local(), task::Builder::new(), body)
+        task::spawn_here(self.local(), task::Builder::new(), body)
     }
 
     /// Runs a generator as a task, in the manner of Python 3.4: what it yields to the loop is a [`Trap`], a wish;
@@ -291,16 +284,12 @@ impl fmt::Debug for EventLoop {
     }
 }
 
-fn tell(Deadlock(tasks): Deadlock) -> ! {
-    panic!("deadlock: every task waits, and nothing is left that could wake one:{tasks}")
-}
-
-fn refuse_nesting() {
-    assert!(
-        task::local().is_none(),
-        "`run` was called on a thread that is already running tasks: use `corro::spawn` and `join` there, or run the \
-         other loop on a thread of its own"
-    );
+fn tell(deadlock: Deadlock) -> ! {
+    panic!(
+        "deadlock: every task waits, and nothing is left that could wake one (if another thread is to, keep a `Handle` \
+         of the loop until it has):{}",
+        deadlock.tasks
+    )
 }
 
 /// A callback that was asked for. Dropping this does not cancel it.

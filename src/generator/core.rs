@@ -28,6 +28,8 @@ type Outcome<R> = Result<R, Box<dyn Any + Send>>;
 
 pub(super) struct Core<'env, Y, S, R> {
     state: State<'env, Y, S, R>,
+    /// The body borrows, so it must not outlive the core.
+    borrows: bool,
 }
 
 enum State<'env, Y, S, R> {
@@ -71,7 +73,15 @@ impl<R> End<R> {
 
 impl<'env, Y, S, R> Core<'env, Y, S, R> {
     pub(super) fn new(stack_size: usize, body: impl FnOnce(&Co<Y, S>) -> R + 'env) -> Self {
-        Core { state: State::Created { body: Box::new(body), stack_size: coroutine::round_size(stack_size) } }
+        let state = State::Created { body: Box::new(body), stack_size: coroutine::round_size(stack_size) };
+        Core { state, borrows: false }
+    }
+
+    /// The same for a body that borrows.
+    pub(super) fn borrowing(stack_size: usize, body: impl FnOnce(&Co<Y, S>) -> R + 'env) -> Self {
+        let mut core = Core::new(stack_size, body);
+        core.borrows = true;
+        core
     }
 
     pub(super) fn status(&self) -> Status {
@@ -237,6 +247,20 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         Step::Ended(End::of(outcome))
     }
 
+    /// Gives up a generator that cannot be closed here, since a `scope` in it would have to wait: it is never unwound,
+    /// and its stack is lost, so that what borrows from it may go on. Whether it was one.
+    fn leak_if_it_must_wait(&mut self) -> bool {
+        let State::Live(live) = &self.state else { return false };
+        // SAFETY: the coroutine is not done, so its `Co` is there.
+        if !coroutine::cannot_unwind(unsafe { (*live.co).context() }, live.leaf) {
+            return false;
+        }
+        std::mem::forget(std::mem::replace(&mut self.state, State::Closed(None)));
+        let sentence = "it has a `scope` open, whose tasks cannot be waited for here; it is leaked";
+        unraisable::report(Unraisable::panic("a generator that was dropped", Box::new(sentence)));
+        true
+    }
+
     /// Closes the generator as a drop does: what comes out goes to the unraisable hook.
     pub(super) fn close_for_drop(&mut self) {
         let unwinding = std::thread::panicking();
@@ -355,7 +379,9 @@ fn escape(interrupt: Interrupt) -> ! {
 
 impl<Y, S, R> Drop for Core<'_, Y, S, R> {
     fn drop(&mut self) {
-        if let State::Live(_) = self.state {
+        if let State::Live(_) = self.state
+            && (self.borrows || !self.leak_if_it_must_wait())
+        {
             self.close_for_drop();
         }
     }

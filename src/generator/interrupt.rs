@@ -111,7 +111,7 @@ impl Interrupt {
 
     /// Starts to unwind, wherever this is called.
     #[cold]
-    pub(super) fn unwind(self) -> ! {
+    pub(crate) fn unwind(self) -> ! {
         match self {
             Interrupt::Throw(exception) => coroutine::unwind(|mark| Raised(exception, mark)),
             Interrupt::Close => coroutine::unwind(Closing),
@@ -119,7 +119,7 @@ impl Interrupt {
     }
 
     /// Tells an interrupt from a panic by its payload.
-    pub(super) fn from_payload(payload: Box<dyn Any + Send>) -> Result<Interrupt, Box<dyn Any + Send>> {
+    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Result<Interrupt, Box<dyn Any + Send>> {
         let payload = match payload.downcast::<Raised>() {
             Ok(raised) => return Ok(Interrupt::Throw(raised.0)),
             Err(payload) => payload,

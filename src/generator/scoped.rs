@@ -36,7 +36,7 @@ pub fn scoped<'env, Y, S, R, T>(
     body: impl FnOnce(&Co<Y, S>) -> R + 'env,
     driver: impl for<'s> FnOnce(ScopedGenerator<'s, Y, S, R>) -> T,
 ) -> T {
-    let mut core = Core::new(coroutine::DEFAULT_STACK_SIZE, body);
+    let mut core = Core::borrowing(coroutine::DEFAULT_STACK_SIZE, body);
     let end = CloseAtEnd(&raw mut core, PhantomData);
     // SAFETY: the handle is the only user of the core while `driver` runs, and it cannot outlive the call: its
     // lifetime is the driver's to be generic over. Shortening the lifetime that the body borrows for is sound,

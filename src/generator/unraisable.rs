@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -82,7 +83,8 @@ pub(crate) fn report(unraisable: Unraisable) {
     let told = catch_unwind(AssertUnwindSafe(|| {
         match hook {
             Some(hook) => hook(&unraisable),
-            None => eprintln!("corro: {unraisable}"),
+            // Whoever closed the standard error does not want to know.
+            None => drop(writeln!(io::stderr(), "corro: {unraisable}")),
         }
         drop(unraisable);
     }));
@@ -92,6 +94,6 @@ pub(crate) fn report(unraisable: Unraisable) {
 
 /// Ends the process with a sentence.
 pub(crate) fn abort(sentence: &str) -> ! {
-    eprintln!("corro: {sentence}");
+    let _ = writeln!(io::stderr(), "corro: {sentence}");
     std::process::abort()
 }

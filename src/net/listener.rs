@@ -12,8 +12,9 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::TcpStream;
 use super::resolve::first_of;
-use super::socket::{Socket, begin};
+use super::socket::Socket;
 use crate::driver;
+use crate::task;
 
 /// The first pause after an `accept` for which descriptors or memory ran out; each further one doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -55,7 +56,7 @@ impl TcpListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn bind<A: ToSocketAddrs + Send>(address: A) -> io::Result<TcpListener> {
-        begin();
+        task::begin_operation();
         TcpListener::from_std(first_of(address, |address| net::TcpListener::bind(address))?)
     }
 

@@ -9,7 +9,6 @@
 //! Everything that may unwind (a cancellation, the giving way) is before an attempt. After one that moved bytes
 //! comes nothing but the return, so that no byte is lost.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,9 +16,6 @@ use std::time::{Duration, Instant};
 
 use crate::driver::{self, Direction, Seen, Source};
 use crate::task;
-
-/// Operations that are ready at once which a thread runs in a row before it lets other tasks run.
-const MAX_READY: u32 = 256;
 
 /// A non-blocking socket and what its operations wait with.
 ///
@@ -68,7 +64,7 @@ impl<S: AsFd> Socket<S> {
         timeout: Option<Duration>,
         mut attempt: impl FnMut(&S) -> io::Result<T>,
     ) -> io::Result<T> {
-        begin();
+        task::begin_operation();
         let seen = self.source.seen(direction);
         match retry_interrupted(|| attempt(&self.inner)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -84,7 +80,6 @@ impl<S: AsFd> Socket<S> {
         timeout: Option<Duration>,
         mut attempt: impl FnMut(&S) -> io::Result<T>,
     ) -> io::Result<T> {
-        READY.set(0);
         let deadline = timeout.and_then(|timeout| driver::now().checked_add(timeout));
         loop {
             self.source.wait(direction, seen, deadline)?;
@@ -110,23 +105,6 @@ fn retry_interrupted<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Resul
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             done => return done,
         }
-    }
-}
-
-thread_local! {
-    /// Operations begun since this thread last waited or gave way.
-    static READY: Cell<u32> = const { Cell::new(0) };
-}
-
-/// What every operation begins with: it may be cancelled here, and gives way if there were too many in a row.
-#[inline]
-pub(super) fn begin() {
-    task::checkpoint();
-    let ready = READY.get() + 1;
-    READY.set(ready);
-    if ready > MAX_READY {
-        READY.set(0);
-        task::give_way();
     }
 }
 

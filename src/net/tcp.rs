@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::connect::connect;
 use super::resolve::first_of;
-use super::socket::{Socket, begin, zero_timeout};
+use super::socket::{Socket, zero_timeout};
+use crate::task;
 
 /// A TCP connection, as [`std::net::TcpStream`].
 ///
@@ -42,7 +43,7 @@ impl TcpStream {
     /// # Errors
     /// What resolving or connecting reports, of the last address.
     pub fn connect<A: ToSocketAddrs + Send>(address: A) -> io::Result<TcpStream> {
-        begin();
+        task::begin_operation();
         Ok(TcpStream { socket: first_of(address, |address| connect(address, None))? })
     }
 
@@ -62,7 +63,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn connect_timeout(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-        begin();
+        task::begin_operation();
         if timeout.is_zero() {
             return Err(zero_timeout());
         }

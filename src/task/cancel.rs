@@ -21,7 +21,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::header::{CANCELLED, FIRED, Header, TaskRef};
+use super::header::{CANCELLED, FIRED, FORCED, Header, TaskRef};
 use super::park;
 use super::waker::{self, Waker};
 use crate::coroutine::{self, Cancellation, Context};
@@ -36,6 +36,12 @@ pub(super) fn cancel(task: &TaskRef) {
 pub(super) fn mark(task: &Header) {
     // Release and acquire with the wake that follows make it seen by the time the task is woken.
     task.state.fetch_or(CANCELLED, AcqRel);
+}
+
+/// Cancels a task that waits for what cannot come; no shield holds that back.
+pub(super) fn force(task: &TaskRef) {
+    task.state.fetch_or(CANCELLED | FORCED, AcqRel);
+    waker::wake(task);
 }
 
 /// A cancellation point: unwinds if a cancellation reaches the code that runs, unless the task unwinds already.
@@ -67,6 +73,9 @@ fn look(task: &Header) {
 
 /// Whether a cancellation reaches the code that runs now in `task`, the running one.
 pub(super) fn is_pending(task: &Header) -> bool {
+    if task.state.load(Relaxed) & FORCED != 0 {
+        return true;
+    }
     for scope in open_scopes() {
         if scope.has_fired() {
             return true;

@@ -17,6 +17,7 @@ use super::home::Local;
 use super::park::RUNNING;
 use super::ring::Ready;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};
+use crate::generator;
 use std::sync::atomic::Ordering::*;
 
 /// Idle fibers that a worker keeps, per stack size in use.
@@ -140,8 +141,7 @@ struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
-        eprintln!("corro: a panic left the root of a task, which is a bug in corro");
-        std::process::abort();
+        generator::abort("a panic left the root of a task, which is a bug in corro");
     }
 }
 

@@ -3,6 +3,7 @@
 //! What is sent goes through the inbox of the worker's home, as wakes do: a new task, or a call, which is a task that
 //! runs on the worker's own stack. Homes serve one worker after another, so a gate is closed before its home is left.
 
+use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::header::{Settings, TaskRef};
@@ -13,11 +14,13 @@ pub(crate) struct Gate {
     home: &'static Home,
     stack_size: usize,
     open: Mutex<bool>,
+    /// How many handles other threads may use.
+    handles: AtomicUsize,
 }
 
 impl Gate {
     pub(super) fn new(home: &'static Home, stack_size: usize) -> Arc<Gate> {
-        Arc::new(Gate { home, stack_size, open: Mutex::new(true) })
+        Arc::new(Gate { home, stack_size, open: Mutex::new(true), handles: AtomicUsize::new(0) })
     }
 
     /// Starts a task. With the gate closed it is cancelled before it starts.
@@ -48,6 +51,23 @@ impl Gate {
         }
         self.home.send(task);
         Ok(())
+    }
+
+    /// Counts a handle.
+    pub(crate) fn add_handle(&self) {
+        self.handles.fetch_add(1, Relaxed);
+    }
+
+    /// A handle goes. When it was the last one, the worker may find that nothing can wake its tasks.
+    pub(crate) fn drop_handle(&self) {
+        // Release: what was sent is seen by the worker that finds no handle.
+        if self.handles.fetch_sub(1, AcqRel) == 1 {
+            self.home.notify();
+        }
+    }
+
+    pub(super) fn has_handles(&self) -> bool {
+        self.handles.load(Acquire) > 0
     }
 
     /// Lets nothing more through.

@@ -34,6 +34,8 @@ pub(super) const JOINING: usize = 1 << 1;
 pub(super) const NOTIFIED: usize = 1 << 2;
 /// Cancellation was asked for. Never cleared.
 pub(super) const CANCELLED: usize = 1 << 3;
+/// Goes with CANCELLED: no shield holds it back. Set when nothing else can end a wait.
+pub(super) const FORCED: usize = 1 << 6;
 /// A cancel scope that is, or was, open in this task has fired: its code looks closer at the next cancellation point.
 /// Set by whoever fires the scope, after the scope's own mark; cleared by the task when it finds no such scope.
 pub(super) const FIRED: usize = 1 << 5;
@@ -86,8 +88,6 @@ pub(crate) struct Header {
     pub(crate) stack_size: usize,
     pub(super) id: u64,
     pub(super) name: Option<Box<str>>,
-    /// Wakers of futures that hold a reference.
-    pub(super) wakers: AtomicUsize,
     /// The tasks that it counts among, if somebody waits for all of them.
     pub(super) group: Option<Arc<Group>>,
     /// What other threads sent to be called, not to be run as a task.
@@ -260,7 +260,6 @@ impl Header {
             stack_size: settings.stack_size,
             id: settings.id,
             name: settings.name,
-            wakers: AtomicUsize::new(0),
             group: settings.group,
             is_call: settings.is_call,
             inbox_next: AtomicPtr::new(ptr::null_mut()),

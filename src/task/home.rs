@@ -19,11 +19,12 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::*, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::gate::Gate;
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
+use super::new_work::{NewWork, Word};
 use super::ring::{Ready, Ring};
 
 /// What ends a worker's sleep.
@@ -34,6 +35,11 @@ pub(crate) struct Home {
     /// Woken tasks, the newest first. Each holds a reference.
     inbox: AtomicPtr<Header>,
     sleeping: AtomicBool,
+    /// The worker is to get up although nothing is in the inbox.
+    notice: AtomicBool,
+    /// Tasks that were started here, and that have ended. Written by the worker alone.
+    started: AtomicU64,
+    ended: AtomicU64,
     bell: Mutex<Option<Bell>>,
 }
 
@@ -47,10 +53,16 @@ impl Home {
             Box::leak(Box::new(Home {
                 inbox: AtomicPtr::new(ptr::null_mut()),
                 sleeping: AtomicBool::new(false),
+                notice: AtomicBool::new(false),
+                started: AtomicU64::new(0),
+                ended: AtomicU64::new(0),
                 bell: Mutex::new(None),
             }))
         });
         *home.bell() = Some(bell);
+        home.notice.store(false, Relaxed);
+        home.started.store(0, Relaxed);
+        home.ended.store(0, Relaxed);
         home
     }
 
@@ -88,7 +100,7 @@ impl Home {
     }
 
     /// Puts a new task, or a call, into the inbox.
-    pub(super) fn send(&self, task: TaskRef) {
+    pub(crate) fn send(&self, task: TaskRef) {
         task.state.fetch_or(NOTIFIED, Relaxed);
         self.push(task);
     }
@@ -114,6 +126,20 @@ impl Home {
         }
     }
 
+    /// Has the worker get up, or not fall asleep the next time.
+    pub(crate) fn notify(&self) {
+        self.notice.store(true, Relaxed);
+        self.ring();
+    }
+
+    pub(crate) fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Relaxed)
+    }
+
     fn ring(&self) {
         fence(SeqCst);
         if self.sleeping.load(Relaxed)
@@ -128,7 +154,7 @@ impl Home {
     pub(crate) fn begin_sleep(&self) -> bool {
         self.sleeping.store(true, Relaxed);
         fence(SeqCst);
-        let calm = !self.has_mail();
+        let calm = !self.has_mail() && !self.notice.load(Relaxed);
         if !calm {
             self.end_sleep();
         }
@@ -137,6 +163,7 @@ impl Home {
 
     pub(crate) fn end_sleep(&self) {
         self.sleeping.store(false, Relaxed);
+        self.notice.store(false, Relaxed);
     }
 }
 
@@ -152,6 +179,12 @@ impl Callback {
     pub(crate) fn take(&self) -> Option<Box<dyn FnOnce()>> {
         self.0.take()
     }
+}
+
+/// Counts in what this thread alone writes.
+#[inline]
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Relaxed) + 1, Relaxed);
 }
 
 /// Puts a callback whose time has come into the ready ring of the worker that found that out.
@@ -172,12 +205,14 @@ pub(crate) struct Local {
     by_id: OnceCell<RefCell<HashMap<u64, *const Header>>>,
     stack_size: usize,
     gate: Arc<Gate>,
+    /// Of a worker of a runtime.
+    new_work: Option<NewWork>,
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
 }
 
 impl Local {
-    pub(crate) fn new(home: &'static Home, stack_size: usize) -> Local {
+    pub(crate) fn new(home: &'static Home, stack_size: usize, new_work: Option<NewWork>) -> Local {
         Local {
             home,
             ready: Ring::new(),
@@ -186,6 +221,7 @@ impl Local {
             by_id: OnceCell::new(),
             stack_size,
             gate: Gate::new(home, stack_size),
+            new_work,
             closing: Cell::new(false),
         }
     }
@@ -193,6 +229,35 @@ impl Local {
     /// The stack size of tasks that ask for none, in bytes.
     pub(crate) fn stack_size(&self) -> usize {
         self.stack_size
+    }
+
+    #[inline]
+    pub(crate) fn new_work(&self) -> Option<&NewWork> {
+        self.new_work.as_ref()
+    }
+
+    /// Takes in a new task that any worker may start.
+    #[inline]
+    pub(super) fn spawn(&self, task: TaskRef) {
+        match &self.new_work {
+            Some(new_work) => new_work.push(Word::task(task)),
+            None => self.adopt(task),
+        }
+    }
+
+    /// Gives a new task to the workers in turn.
+    pub(super) fn spread(&self, task: TaskRef) {
+        match &self.new_work {
+            Some(new_work) => new_work.spread(task),
+            None => self.adopt(task),
+        }
+    }
+
+    /// Takes a new task in that was the last to be pushed here and that nobody has taken. Whether it was that.
+    #[inline]
+    pub(super) fn take_back(&self, task: &Header) -> bool {
+        let taken = self.new_work.as_ref().and_then(|new_work| new_work.take_back_task(task));
+        taken.map(|task| self.adopt(task)).is_some()
     }
 
     #[inline]
@@ -234,7 +299,7 @@ impl Local {
     }
 
     /// Takes in a new task: it goes to the tail.
-    pub(super) fn adopt(&self, task: TaskRef) {
+    pub(crate) fn adopt(&self, task: TaskRef) {
         task.home.store(ptr::from_ref(self.home).cast_mut(), Relaxed);
         let second = self.first.replace(task.as_ptr());
         task.next.set(second);
@@ -243,6 +308,7 @@ impl Local {
             second.previous.set(task.as_ptr());
         }
         self.live.set(self.live.get() + 1);
+        count(&self.home.started);
         if let Some(index) = self.by_id.get() {
             index.borrow_mut().insert(task.id, task.as_ptr());
         }
@@ -266,6 +332,7 @@ impl Local {
             }
         }
         self.live.set(self.live.get() - 1);
+        count(&self.home.ended);
         if let Some(index) = self.by_id.get() {
             index.borrow_mut().remove(&task.id);
         }
@@ -279,6 +346,14 @@ impl Local {
             super::cancel::mark(&task);
             self.wake(&task);
         }
+    }
+
+    /// As [`close`](Self::close); the scheduler is told of the end of each of the tasks that are returned.
+    pub(crate) fn close_watched(&self) -> Vec<super::Task> {
+        let tasks = self.tasks();
+        tasks.iter().for_each(|task| task.watched.set(true));
+        self.close();
+        tasks.iter().map(|task| super::Task::of(task)).collect()
     }
 
     /// The task of this id, if it has not ended. From the first call on, tasks are kept by their ids too.
@@ -340,9 +415,15 @@ impl Local {
         self.gate.clone()
     }
 
-    /// Whether anything that is not seen here may wake a task: somebody who can send something, or a waker of a future.
+    /// Whether somebody can still send something, or has.
     pub(crate) fn may_be_woken(&self) -> bool {
-        Arc::strong_count(&self.gate) > 1 || self.tasks().iter().any(|task| task.wakers.load(Relaxed) > 1)
+        // In this order: what the last handle sent came before it went.
+        self.gate.has_handles() || self.home.has_mail()
+    }
+
+    /// Cancels every task, past all shields.
+    pub(crate) fn force(&self) {
+        self.tasks().iter().for_each(super::cancel::force);
     }
 
     /// What the tasks that have not ended wait for, a line each.

@@ -101,7 +101,7 @@ impl<T> JoinHandle<T> {
             drop(Leave(&self.task));
         }
         if let (Some(me), Some(local)) = (running(), local())
-            && local.is_home_of(&self.task)
+            && (local.is_home_of(&self.task) || local.take_back(&self.task))
         {
             return self.wait_here(me);
         }

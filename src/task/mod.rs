@@ -12,21 +12,26 @@
 // header                     the task itself: one allocation, its state bits
 // group, scope               many of them, awaited together
 // home, ring, gate           where it lives: the inbox for other threads, the ready queue
+// new_work, fork             what any worker may start: new tasks, and halves of joins
 // fiber                      the coroutine that it runs on
 // park, waker, wait_queue    how it waits
 // join, cancel, token        how it ends
+// unwound                    an unwind that goes on after a wait
 
 mod cancel;
 mod fiber;
+mod fork;
 mod gate;
 mod group;
 mod header;
 mod home;
 mod join;
+mod new_work;
 mod park;
 mod ring;
 mod scope;
 mod token;
+mod unwound;
 mod wait_queue;
 mod waker;
 
@@ -38,13 +43,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub(crate) use self::cancel::{CancelScope, Fired, Trigger, checkpoint};
 pub(crate) use self::fiber::{Fibers, let_go};
+pub use self::fork::join;
 pub(crate) use self::gate::Gate;
 use self::group::Group;
-use self::header::Settings;
 pub(crate) use self::header::TaskRef;
+use self::header::{Header, Settings};
 pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
-pub(crate) use self::park::{Entered, Mode, Reason, enter, give_way, local, mode, park, running};
+pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
+pub(crate) use self::park::{Entered, Mode, Reason, begin_operation, enter, give_way, local, mode, park, running};
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub use self::token::CancelToken;
@@ -77,9 +84,9 @@ fn next_id() -> u64 {
     next - BLOCK + 1
 }
 
-/// Asks for a task's end.
-pub(crate) fn cancel(task: &TaskRef) {
-    self::cancel::cancel(task);
+/// Cancels a task past all shields.
+pub(crate) fn force(task: &TaskRef) {
+    self::cancel::force(task);
 }
 
 /// The running task, as its own code sees it.
@@ -90,6 +97,10 @@ pub struct Task {
 }
 
 impl Task {
+    fn of(task: &Header) -> Task {
+        Task { id: task.id(), name: task.name().map(Box::from) }
+    }
+
     /// The id of the task.
     pub fn id(&self) -> Id {
         self.id
@@ -109,40 +120,83 @@ impl Task {
 /// corro::run(|| assert!(corro::task::current().is_some()));
 /// ```
 pub fn current() -> Option<Task> {
-    running().map(|task| Task { id: task.id(), name: task.name().map(Box::from) })
+    running().map(Task::of)
 }
 
 /// Makes a task of `body` on `local`: it goes to the tail of the ready ring.
-pub(crate) fn spawn_on<T: 'static>(
+pub(crate) fn spawn_here<T: 'static>(
     local: &Local,
     builder: Builder,
     body: impl FnOnce() -> T + 'static,
 ) -> JoinHandle<T> {
     // SAFETY: nothing is borrowed.
-    unsafe { spawn_unchecked(local, builder, None, body) }
+    unsafe { spawn_here_unchecked(local, builder, None, body) }
 }
 
-/// As [`spawn_on`], for a body that borrows.
+/// As [`spawn_here`], for a body that borrows.
 ///
 /// # Safety
 /// What the body and its result borrow must be there until the task has ended.
-pub(crate) unsafe fn spawn_unchecked<T>(
+pub(crate) unsafe fn spawn_here_unchecked<T>(
     local: &Local,
     builder: Builder,
     group: Option<Arc<Group>>,
     body: impl FnOnce() -> T,
 ) -> JoinHandle<T> {
-    let stack_size = builder.stack_size.map_or(local.stack_size(), coroutine::round_size);
+    let (task, handle) = new_task(local.stack_size(), builder, group, body);
+    local.adopt(task);
+    handle
+}
+
+/// Makes a task of `body` that any worker of the scheduler may start, or as its placement says.
+///
+/// # Safety
+/// As [`spawn_here_unchecked`], and body and result must be `Send`.
+unsafe fn spawn_unchecked<T>(
+    local: &Local,
+    builder: Builder,
+    group: Option<Arc<Group>>,
+    body: impl FnOnce() -> T,
+) -> JoinHandle<T> {
+    let placement = builder.placement;
+    let (task, handle) = new_task(local.stack_size(), builder, group, body);
+    match placement {
+        Placement::Any => local.spawn(task),
+        Placement::Here => local.adopt(task),
+        Placement::Spread => local.spread(task),
+    }
+    handle
+}
+
+/// Makes a task that no worker knows yet, to be handed to a scheduler.
+///
+/// # Safety
+/// As [`spawn_unchecked`].
+pub(crate) unsafe fn detached<T>(
+    stack_size: usize,
+    builder: Builder,
+    body: impl FnOnce() -> T,
+) -> (TaskRef, JoinHandle<T>) {
+    new_task(stack_size, builder, None, body)
+}
+
+/// A task and its handle, which exists before any worker could end the task.
+#[inline]
+fn new_task<T>(
+    stack_size: usize,
+    builder: Builder,
+    group: Option<Arc<Group>>,
+    body: impl FnOnce() -> T,
+) -> (TaskRef, JoinHandle<T>) {
+    let stack_size = builder.stack_size.map_or(stack_size, coroutine::round_size);
     let name = builder.name.map(String::into_boxed_str);
     let task = TaskRef::new(Settings { id: next_id(), name, stack_size, group, is_call: false }, body);
     if let Some(group) = &task.group {
         group.add(task.clone());
     }
-    // The handle's reference: `TaskRef::new` counted two. It is made first, since the task must not be adopted by a
-    // worker that could end before the handle is there.
+    // `TaskRef::new` counted two references.
     let handle = JoinHandle::new(task.second());
-    local.adopt(task);
-    handle
+    (task, handle)
 }
 
 /// Starts a task on the scheduler of the caller. It runs when its turn comes, not before this returns.
@@ -161,7 +215,8 @@ pub(crate) unsafe fn spawn_unchecked<T>(
 #[doc(alias = "ensure_future")]
 #[doc(alias = "go")]
 pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    spawn_on(local_or_panic("spawn"), Builder::new(), body)
+    // SAFETY: nothing is borrowed, and all is `Send`.
+    unsafe { spawn_unchecked(local_or_panic("spawn"), Builder::new(), None, body) }
 }
 
 /// Starts a task that stays on this thread, so that neither its body nor its result need be `Send`.
@@ -169,7 +224,19 @@ pub fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Jo
 /// # Panics
 /// Where no scheduler runs, with a sentence that says what to use.
 pub fn spawn_local<T: 'static>(body: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
-    spawn_on(local_or_panic("spawn_local"), Builder::new(), body)
+    spawn_here(local_or_panic("spawn_local"), Builder::new(), body)
+}
+
+/// Refuses to run a scheduler inside another.
+///
+/// # Panics
+/// On a thread that is running tasks.
+pub(crate) fn refuse_nesting() {
+    assert!(
+        local().is_none(),
+        "`run` was called on a thread that is already running tasks: use `corro::spawn` and `join` there, or run the \
+         other scheduler on a thread of its own"
+    );
 }
 
 /// Refuses what needs a task.
@@ -205,6 +272,19 @@ fn local_or_panic(call: &str) -> &'static Local {
 pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
+    placement: Placement,
+}
+
+/// Where a new task starts, and stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// On the worker that spawns it.
+    Here,
+    /// On whichever worker comes to it first.
+    #[default]
+    Any,
+    /// On the workers in turn: for long-lived tasks that should not all be where they were spawned, such as connections.
+    Spread,
 }
 
 impl Builder {
@@ -225,6 +305,12 @@ impl Builder {
         self
     }
 
+    /// Sets where the task starts; on an event loop there is one place.
+    pub fn placement(mut self, placement: Placement) -> Builder {
+        self.placement = placement;
+        self
+    }
+
     /// As [`spawn`], with these settings.
     ///
     /// # Errors
@@ -233,7 +319,9 @@ impl Builder {
     /// # Panics
     /// As [`spawn`].
     pub fn spawn<T: Send + 'static>(self, body: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
-        self.spawn_local(body)
+        let local = self.probe()?;
+        // SAFETY: nothing is borrowed, and all is `Send`.
+        Ok(unsafe { spawn_unchecked(local, self, None, body) })
     }
 
     /// As [`spawn_local`], with these settings.
@@ -244,8 +332,14 @@ impl Builder {
     /// # Panics
     /// As [`spawn_local`].
     pub fn spawn_local<T: 'static>(self, body: impl FnOnce() -> T + 'static) -> io::Result<JoinHandle<T>> {
+        let local = self.probe()?;
+        Ok(spawn_here(local, self, body))
+    }
+
+    /// The worker of this thread, if a stack is to be had.
+    fn probe(&self) -> io::Result<&'static Local> {
         let local = local_or_panic("Builder::spawn");
         coroutine::probe(self.stack_size.map_or(local.stack_size(), coroutine::round_size))?;
-        Ok(spawn_on(local, self, body))
+        Ok(local)
     }
 }

@@ -9,13 +9,15 @@ use std::ptr;
 use std::sync::atomic::Ordering::*;
 
 use super::Id;
-use super::cancel;
+use super::cancel::{self, checkpoint};
 use super::fiber::{self, Stop};
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
 use super::home::Local;
 use crate::coroutine::{self, Context};
 
 thread_local! {
+    /// Operations begun since a task of this thread last waited, or gave way for them.
+    static READY: Cell<u32> = const { Cell::new(0) };
     /// The task that runs on this thread, or null.
     pub(super) static RUNNING: Cell<*const Header> = const { Cell::new(ptr::null()) };
     /// The worker that runs on this thread, or null.
@@ -110,6 +112,7 @@ pub(crate) enum Reason {
     Writable(i32),
     Unblock,
     Future,
+    Fork,
 }
 
 impl fmt::Display for Reason {
@@ -123,6 +126,7 @@ impl fmt::Display for Reason {
             Reason::Writable(fd) => write!(f, "descriptor {fd} to be writable"),
             Reason::Unblock => f.write_str("a closure on the blocking pool"),
             Reason::Future => f.write_str("a future"),
+            Reason::Fork => f.write_str("the other side of its `join`"),
         }
     }
 }
@@ -146,6 +150,7 @@ fn park_task(task: &Header, reason: Reason) {
         return;
     }
     if !task.token.replace(false) {
+        READY.set(0);
         task.reason.set(reason);
         let here = 0;
         task.stands_at.set(&raw const here);
@@ -160,6 +165,23 @@ fn park_thread() {
     // Acquire: see `wake_remote`.
     while header.state.fetch_and(!NOTIFIED, Acquire) & NOTIFIED == 0 {
         std::thread::park();
+    }
+}
+
+/// Operations in a row that may be ready at once before a task gives way.
+const MAX_READY: u32 = 256;
+
+/// What every operation begins with that could complete at once: it may be cancelled here, and gives way if there were
+/// too many in a row.
+#[inline]
+pub(crate) fn begin_operation() {
+    checkpoint();
+    let ready = READY.get() + 1;
+    READY.set(ready);
+    if ready > MAX_READY {
+        READY.set(0);
+        give_way();
+        checkpoint();
     }
 }
 

@@ -1,16 +1,14 @@
 //! Tasks that may borrow from the code that starts them, which waits for all of them.
 
-use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::cancel::checkpoint;
 use super::group::Group;
-use super::header::swallow_panic;
-use super::{Builder, Id, JoinError, JoinHandle, Local, local_or_panic, spawn_unchecked};
-use crate::coroutine::Cancellation;
+use super::unwound::Unwound;
+use super::{Builder, Id, JoinError, JoinHandle, Local, local_or_panic, spawn_here_unchecked, spawn_unchecked};
+use crate::coroutine;
 
 /// Runs `f`, which may start tasks that borrow from outside of it, and waits until all of them have ended.
 ///
@@ -39,30 +37,25 @@ pub fn scope<'env, T>(f: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> T) -> T {
     super::require_task("scope");
     let group = Arc::new(Group::new());
     let scope = Scope { group: group.clone(), scope: PhantomData, env: PhantomData };
-    let outcome = catch_unwind(AssertUnwindSafe(|| group.body().open(|| f(&scope))));
+    let hold = coroutine::hold();
+    let outcome = Unwound::catch(|| group.body().open(|| f(&scope)));
     if !matches!(outcome, Ok(Ok(_))) {
         group.cancel();
     }
     // From here on no child is left that could borrow.
     group.wait();
-    let child_panic = group.take_panic();
-    match (outcome, child_panic) {
+    drop(hold);
+    match (outcome, group.take_panic().map(Unwound::Panicked)) {
         (Ok(Ok(value)), None) => {
             checkpoint();
             value
         }
-        (Err(payload), None) => resume_unwind(payload),
-        (Err(payload), Some(lesser)) if !payload.is::<Cancellation>() => go_on(payload, lesser),
-        (Err(lesser), Some(payload)) => go_on(payload, lesser),
-        (Ok(value), Some(payload)) => go_on(payload, value.ok()),
+        (Err(own), None) => own.go_on(()),
+        (Err(own), Some(lesser)) if !own.is_cancellation() => own.go_on(lesser),
+        (Err(lesser), Some(child)) => child.go_on(lesser),
+        (Ok(value), Some(child)) => child.go_on(value.ok()),
         (Ok(Err(_)), None) => unreachable!("only a child's panic cancels the body"),
     }
-}
-
-/// Unwinds with `payload`. What is lost with it is dropped before, when its destructor may still fail.
-fn go_on<T>(payload: Box<dyn Any + Send>, lost: T) -> ! {
-    swallow_panic(|| drop(lost));
-    resume_unwind(payload)
 }
 
 /// What [`scope`] gives to its closure: it starts tasks that may borrow `'env`.
@@ -78,7 +71,11 @@ impl<'s> Scope<'s, '_> {
     /// # Panics
     /// Where no scheduler runs, and where the task unwinds, since the scope could not wait.
     pub fn spawn<T: Send + 's>(&'s self, body: impl FnOnce() -> T + Send + 's) -> ScopedJoinHandle<'s, T> {
-        self.start("Scope::spawn", body)
+        let local = self.local("Scope::spawn");
+        // SAFETY: `scope` returns, or unwinds, only after the task has ended: `Group::wait` waits in plain code for each
+        // that was counted, and it is counted before its first turn. 's ends after that. All is `Send`.
+        let handle = unsafe { spawn_unchecked(local, Builder::new(), Some(self.group.clone()), body) };
+        ScopedJoinHandle { handle, scope: PhantomData }
     }
 
     /// Starts a task that stays on this thread, so that neither its body nor its result need be `Send`.
@@ -86,19 +83,20 @@ impl<'s> Scope<'s, '_> {
     /// # Panics
     /// As [`spawn`](Self::spawn).
     pub fn spawn_local<T: 's>(&'s self, body: impl FnOnce() -> T + 's) -> ScopedJoinHandle<'s, T> {
-        self.start("Scope::spawn_local", body)
+        let local = self.local("Scope::spawn_local");
+        // SAFETY: as in `spawn`.
+        let handle = unsafe { spawn_here_unchecked(local, Builder::new(), Some(self.group.clone()), body) };
+        ScopedJoinHandle { handle, scope: PhantomData }
     }
 
-    fn start<T: 's>(&'s self, call: &str, body: impl FnOnce() -> T + 's) -> ScopedJoinHandle<'s, T> {
-        let local: &Local = local_or_panic(call);
+    /// The worker of this thread, for a task that the scope can wait for.
+    fn local(&self, call: &str) -> &'static Local {
+        let local = local_or_panic(call);
         assert!(
             super::mode() != super::Mode::Unwinding,
             "`{call}` was called while the thread unwinds, when the scope cannot wait for the task"
         );
-        // SAFETY: `scope` returns, or unwinds, only after the task has ended: `Group::wait` waits in plain code for each
-        // that was counted, and `spawn_unchecked` counts it before its first turn. 's ends after that.
-        let handle = unsafe { spawn_unchecked(local, Builder::new(), Some(self.group.clone()), body) };
-        ScopedJoinHandle { handle, scope: PhantomData }
+        local
     }
 
     /// Cancels the tasks of the scope, and those that are started from now on. The closure of the scope goes on.

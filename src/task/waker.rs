@@ -1,8 +1,6 @@
 //! The other half of the waist: [`Waker::wake`] ends a [`park`](super::park()).
 
-use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering::*;
-use std::task::{RawWaker, RawWakerVTable};
 
 use super::header::{DONE, NOTIFIED, REFERENCE, TaskRef};
 use super::park;
@@ -19,12 +17,6 @@ impl Waker {
 
     pub(super) fn of(task: TaskRef) -> Waker {
         Waker(task)
-    }
-
-    /// The same for futures. It is the task's own allocation; a clone is a reference counted.
-    pub(crate) fn into_std(self) -> std::task::Waker {
-        // SAFETY: the functions of the table keep to the contract of `RawWaker`: each takes or gives one reference.
-        unsafe { std::task::Waker::new(give(self.0), &FUTURE) }
     }
 
     /// Has the processor fetch the task's header; many that are woken at once would else be fetched one by one.
@@ -70,32 +62,6 @@ pub(crate) fn prefetch<T>(address: *const T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
-}
-
-/// What a future's waker does with the reference that it holds.
-static FUTURE: RawWakerVTable = RawWakerVTable::new(
-    |task| RawWaker::new(give(TaskRef::clone(&lent(task))), &FUTURE),
-    |task| wake(&take(task)),
-    |task| wake(&lent(task)),
-    |task| drop(take(task)),
-);
-
-fn give(task: TaskRef) -> *const () {
-    // Relaxed: it is looked at when nothing else runs.
-    task.wakers.fetch_add(1, Relaxed);
-    task.into_raw().cast()
-}
-
-fn take(task: *const ()) -> TaskRef {
-    // SAFETY: from `give`, and used by its waker no more.
-    let task = unsafe { TaskRef::from_raw(task.cast()) };
-    task.wakers.fetch_sub(1, Relaxed);
-    task
-}
-
-fn lent(task: *const ()) -> ManuallyDrop<TaskRef> {
-    // SAFETY: from `give`; the waker keeps the reference, which is not dropped here.
-    ManuallyDrop::new(unsafe { TaskRef::from_raw(task.cast()) })
 }
 
 /// Wakes a task of another thread by way of its inbox, or a plain thread.

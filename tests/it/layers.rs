@@ -32,8 +32,8 @@ const LAYERS: [&[&str]; 7] = [
 ];
 /// The blocking world: it uses these alone and its own kind, so that it runs on every scheduler.
 const WAIST: [&str; 2] = ["task", "driver"];
-/// Where `unsafe` may stand; `event_loop` for `EventLoop::run`, whose task borrows.
-const UNSAFE: [&str; 6] = ["coroutine", "generator", "task", "driver", "worker", "event_loop"];
+/// Where `unsafe` may stand; `runtime` for `Runtime::run`, whose task borrows.
+const UNSAFE: [&str; 6] = ["coroutine", "generator", "task", "driver", "worker", "runtime"];
 /// An explanation stands at most so many lines of code above its `unsafe`.
 const NEAR: usize = 5;
 

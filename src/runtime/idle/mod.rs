@@ -1,0 +1,105 @@
+//! Who sleeps and who looks for work; README.md beside this file argues why no wake-up is lost.
+//!
+//! ```text
+//!            no work of its own            nothing found
+//!  working ───────────────────► searching ───────────────► asleep
+//!     ▲  └──────────────────────────┘ found                   │
+//!     └─────────── woken for new work: as a searcher ─────────┘
+//! ```
+//!
+//! At most half of the workers search at once. New work wakes a sleeper only while nobody searches; a searcher that
+//! finds something and was the last one wakes the next.
+
+mod barrier;
+
+use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::barrier::Barrier;
+use crate::task::{SEARCHER, SLEEPER, is_hungry};
+
+pub(super) struct Idle {
+    workers: usize,
+    /// Counts of sleepers and searchers. Sleepers are counted under the lock of `asleep`, with the list.
+    state: Arc<AtomicUsize>,
+    /// Those that sleep, or are about to; the last that lay down is woken first, since its cache is the warmest.
+    asleep: Mutex<Vec<usize>>,
+    barrier: Barrier,
+}
+
+impl Idle {
+    pub(super) fn new(workers: usize) -> Idle {
+        let asleep = Mutex::new(Vec::with_capacity(workers));
+        Idle { workers, state: Arc::default(), asleep, barrier: Barrier::new() }
+    }
+
+    /// For those who push new work: see [`is_hungry`].
+    pub(super) fn state(&self) -> Arc<AtomicUsize> {
+        self.state.clone()
+    }
+
+    /// Whether a push needs no fence, since a sleeper has all threads pass one.
+    pub(super) fn is_asymmetric(&self) -> bool {
+        self.barrier.is_asymmetric()
+    }
+
+    pub(super) fn is_hungry(&self) -> bool {
+        is_hungry(self.state.load(Relaxed))
+    }
+
+    fn asleep(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.asleep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Becomes a searcher, unless enough of them are.
+    pub(super) fn start_search(&self) -> bool {
+        let searchers = self.state.load(Relaxed) % SLEEPER;
+        let allowed = 2 * searchers < self.workers;
+        if allowed {
+            // Relaxed: what a searcher sees it sees by looking at the queues.
+            self.state.fetch_add(SEARCHER, Relaxed);
+        }
+        allowed
+    }
+
+    /// Ends a search. Returns whether this was the last searcher.
+    pub(super) fn end_search(&self) -> bool {
+        // SeqCst: whoever pushed and saw the searcher comes before the look that follows.
+        self.state.fetch_sub(SEARCHER, SeqCst) % SLEEPER == SEARCHER
+    }
+
+    /// Lies down. After this the worker looks for work once more; see the README.
+    pub(super) fn lie_down(&self, worker: usize, was_searching: bool) {
+        {
+            let mut asleep = self.asleep();
+            asleep.push(worker);
+            let searching = if was_searching { SEARCHER } else { 0 };
+            self.state.fetch_add(SLEEPER - searching, SeqCst);
+        }
+        self.barrier.pass();
+    }
+
+    /// Gets up by itself. `false`: it was woken for new work meanwhile, and is a searcher.
+    pub(super) fn get_up(&self, worker: usize) -> bool {
+        let mut asleep = self.asleep();
+        let found = asleep.iter().rposition(|&other| other == worker);
+        if let Some(found) = found {
+            asleep.remove(found);
+            self.state.fetch_sub(SLEEPER, SeqCst);
+        }
+        found.is_some()
+    }
+
+    /// Picks a sleeper to wake for new work, if none searches. It is a searcher from now on.
+    pub(super) fn pick(&self) -> Option<usize> {
+        let mut asleep = self.asleep();
+        if !is_hungry(self.state.load(SeqCst)) {
+            return None;
+        }
+        let worker = asleep.pop();
+        if worker.is_some() {
+            self.state.fetch_sub(SLEEPER - SEARCHER, SeqCst);
+        }
+        worker
+    }
+}

@@ -1,0 +1,238 @@
+//! What a thread of the runtime does: run what is ready, start new work, steal, sleep.
+//!
+//! ```text
+//!  inbox ─► ready tasks (a batch) ─► nothing left? own deque ─► injector ─► steal ─► sleep
+//!              └─ every 64 turns: I/O, timers, and one piece of new work, the oldest
+//! ```
+//!
+//! Started work goes before new work: that bounds how many stacks there are.
+
+use std::cell::{Cell, RefCell};
+use std::hint::spin_loop;
+use std::iter;
+use std::sync::Arc;
+
+use crossbeam_deque::Worker as Deque;
+
+use super::Shared;
+use crate::driver::Parts;
+use crate::task::{NewWork, TaskRef, Word, Work};
+use crate::worker::{AbortOnUnwind, Settings, Worker};
+
+/// Turns after which I/O, timers and new work are looked at, however much is ready.
+const LOOK_AFTER: usize = 64;
+/// Turns of one batch at most.
+const BATCH: usize = 256;
+/// How often a searcher looks at all queues before it lies down.
+const ROUNDS: usize = 4;
+/// Pauses between two of these looks.
+const PAUSES: usize = 32;
+
+pub(super) struct Seat {
+    shared: Arc<Shared>,
+    index: usize,
+    worker: Worker,
+    /// Turns since the last look.
+    turns: Cell<usize>,
+    looks: Cell<usize>,
+    searching: Cell<bool>,
+    closing: Cell<bool>,
+    random: RefCell<fastrand::Rng>,
+}
+
+impl Seat {
+    /// On the thread that is to serve.
+    pub(super) fn new(shared: Arc<Shared>, index: usize, parts: Parts, deque: Deque<Word>, settings: Settings) -> Seat {
+        let (wakes, spreads) = (shared.clone(), shared.clone());
+        let new_work = NewWork::new(
+            deque,
+            shared.idle.state(),
+            shared.idle.is_asymmetric(),
+            Box::new(move || wakes.wake_one()),
+            Box::new(move |task| spreads.spread(task)),
+        );
+        let told = shared.clone();
+        let on_end = Box::new(move |task: &TaskRef| told.ending.forget(task.id()));
+        let worker = Worker::in_runtime(settings, parts, shared.seats[index].home, new_work, on_end);
+        worker.driver.set_pool(shared.pool.clone());
+        Seat {
+            shared,
+            index,
+            worker,
+            turns: Cell::new(0),
+            looks: Cell::new(0),
+            searching: Cell::new(false),
+            closing: Cell::new(false),
+            random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
+        }
+    }
+
+    /// Serves until the runtime has ended.
+    pub(super) fn serve(self) {
+        let entered = self.worker.enter();
+        let guard = AbortOnUnwind;
+        while !self.pass() {}
+        std::mem::forget(guard);
+        drop(entered);
+    }
+
+    /// Returns whether the runtime has ended.
+    #[inline]
+    fn pass(&self) -> bool {
+        let turns = self.worker.run_ready(BATCH);
+        self.turns.set(self.turns.get() + turns);
+        if self.turns.get() >= LOOK_AFTER {
+            self.look();
+        }
+        if self.worker.local.ready_len() > 0 {
+            return false;
+        }
+        match self.new_work().pop() {
+            Some(word) => self.start(word),
+            None => return self.rest(),
+        }
+        false
+    }
+
+    fn new_work(&self) -> &NewWork {
+        self.worker.local.new_work().expect("a worker of a runtime has it")
+    }
+
+    /// Makes a task of new work: it is ready then.
+    #[inline]
+    fn start(&self, word: Word) {
+        self.turns.set(self.turns.get() + 1);
+        match word.open() {
+            Work::Task(task) => self.worker.local.adopt(task),
+            Work::Job(job) => job.start(&self.worker.local),
+        }
+    }
+
+    /// What has its turn however much is ready: I/O, timers, the oldest new work, the end of the runtime.
+    #[inline(never)]
+    fn look(&self) {
+        self.turns.set(0);
+        self.looks.set(self.looks.get() + 1);
+        self.worker.look();
+        self.see_end();
+        if self.worker.local.ready_len() > 0
+            && let Some(word) = self.oldest()
+        {
+            self.start(word);
+        }
+    }
+
+    /// New work from the other end of the own deque and from outside, in turn.
+    fn oldest(&self) -> Option<Word> {
+        let own = || self.shared.seats[self.index].stealer.steal().success();
+        let outside = || self.shared.injector.steal().success();
+        if self.looks.get().is_multiple_of(2) { own().or_else(outside) } else { outside().or_else(own) }
+    }
+
+    /// Nothing is ready and there is no new work here.
+    #[inline(never)]
+    fn rest(&self) -> bool {
+        self.see_end();
+        if self.worker.local.ready_len() > 0 {
+            return false;
+        }
+        if let Some(word) = self.search() {
+            self.start(word);
+            return false;
+        }
+        let is_through = self.closing.get() && self.worker.local.live() == 0;
+        if is_through && self.shared.ending.is_over(&self.shared, self.index) {
+            return true;
+        }
+        self.sleep();
+        if is_through {
+            // Before the inbox is emptied.
+            self.shared.ending.is_busy_again(self.index);
+        }
+        false
+    }
+
+    /// Looks for work of others for a while, unless enough others do.
+    fn search(&self) -> Option<Word> {
+        if !self.searching.get() {
+            self.searching.set(self.shared.idle.start_search());
+        }
+        if !self.searching.get() {
+            return None;
+        }
+        for round in 0..ROUNDS {
+            if let Some(word) = self.find() {
+                self.end_search();
+                return Some(word);
+            }
+            if self.worker.local.home.has_mail() {
+                break;
+            }
+            if round + 1 < ROUNDS {
+                (0..PAUSES).for_each(|_| spin_loop());
+            }
+        }
+        None
+    }
+
+    /// From outside, else from another worker.
+    fn find(&self) -> Option<Word> {
+        let shared = &*self.shared;
+        let first = self.random.borrow_mut().usize(..shared.seats.len());
+        let others = || (first..shared.seats.len()).chain(0..first).filter(|&other| other != self.index);
+        iter::repeat_with(|| {
+            let from_outside = shared.injector.steal_batch_and_pop(self.new_work().words());
+            from_outside.or_else(|| others().map(|other| shared.seats[other].stealer.steal()).collect())
+        })
+        .find(|found| !found.is_retry())
+        .and_then(|found| found.success())
+        .inspect(|_| shared.seats[self.index].counters.stolen.add())
+    }
+
+    /// Work was found. The last searcher lets the next one look.
+    fn end_search(&self) {
+        if self.searching.replace(false) && self.shared.idle.end_search() {
+            self.shared.wake_one();
+        }
+    }
+
+    /// Lies down, looks once more, and sleeps until something comes or a timer is due.
+    fn sleep(&self) {
+        let shared = &*self.shared;
+        shared.idle.lie_down(self.index, self.searching.replace(false));
+        if !shared.has_new_work() && self.worker.local.home.begin_sleep() {
+            shared.seats[self.index].counters.sleeps.add();
+            self.worker.sleep_until_woken();
+            self.worker.local.home.end_sleep();
+        }
+        if !shared.idle.get_up(self.index) {
+            // Woken for new work, as a searcher. If it is gone, what is ready here may wait for nobody's search.
+            self.searching.set(true);
+            match self.find() {
+                Some(word) => {
+                    self.end_search();
+                    self.start(word);
+                }
+                None => self.give_up_search(),
+            }
+        }
+        self.worker.fire_timers();
+    }
+
+    /// Ends a search in vain. Somebody may have pushed meanwhile and trusted in it.
+    fn give_up_search(&self) {
+        self.searching.set(false);
+        if self.shared.idle.end_search() && self.shared.has_new_work() {
+            self.shared.wake_one();
+        }
+    }
+
+    /// Sees that the runtime ends: everything here is cancelled.
+    fn see_end(&self) {
+        if !self.closing.get() && self.shared.ending.has_begun() {
+            self.closing.set(true);
+            let tasks = self.worker.local.close_watched();
+            self.shared.ending.answer(tasks.into_iter());
+        }
+    }
+}
