@@ -29,7 +29,7 @@ use crate::task::{self, Mode, Reason, Waker};
 /// assert_eq!(sum, 3);
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    task::checkpoint();
+    task::begin_operation();
     let mut future = pin!(future);
     let woken = Arc::new(Woken::default());
     let waker = woken.clone().into();
@@ -53,6 +53,11 @@ struct Woken {
 impl Woken {
     /// Waits until it is set, and takes it back.
     fn wait(&self) {
+        if self.is_set.swap(false, Acquire) {
+            // Woken by its own poll, perhaps each time: the others are to have their turn.
+            task::give_way();
+            return task::checkpoint();
+        }
         // Acquire: what was done before the wake is seen by the poll.
         while !self.is_set.swap(false, Acquire) {
             match task::mode() {

@@ -135,19 +135,23 @@ impl Worker {
         ended
     }
 
-    /// `main` may borrow from the caller, so it must end before the caller is told of a deadlock: it is cancelled; then,
-    /// if it waits for others, they are too.
+    /// `main` may borrow from the caller, so it must end before the caller is told of a deadlock. It is cancelled; if that
+    /// comes to a deadlock again, past all shields; then, if it waits for others, they are too.
     #[cold]
     fn resolve(&self, main: &TaskRef, before: Option<Deadlock>) -> Deadlock {
         match before {
             None => {
                 let deadlock = Deadlock { tasks: self.local.report(), attempts: 1 };
-                task::force(main);
+                task::cancel(main);
                 deadlock
             }
             Some(Deadlock { tasks, attempts: 1 }) => {
-                self.local.force();
+                task::force(main);
                 Deadlock { tasks, attempts: 2 }
+            }
+            Some(Deadlock { tasks, attempts: 2 }) => {
+                self.local.force();
+                Deadlock { tasks, attempts: 3 }
             }
             Some(Deadlock { tasks, .. }) => {
                 generator::abort(&format!("a deadlock, and `main` cannot be ended:{tasks}"));

@@ -153,10 +153,10 @@ impl Drop for Hold {
 /// Whether a frame that must wait lies on the stack of the suspended coroutine `own`, or of one inside of it, which
 /// stopped at `leaf`; and nothing can wait here.
 pub(crate) fn cannot_unwind(own: &Context, leaf: *const Context) -> bool {
-    // SAFETY: a suspended coroutine keeps those that it has suspended with it.
-    let suspended = std::iter::successors(unsafe { leaf.as_ref() }, |context| {
-        if ptr::eq(*context, own) { None } else { unsafe { context.parent.get().as_ref() } }
-    });
+    // SAFETY: a suspended coroutine keeps those that were suspended with it.
+    let live = |context: *const Context| unsafe { context.as_ref() };
+    let outwards = |context: &&Context| if ptr::eq(*context, own) { None } else { live(context.parent.get()) };
+    let suspended = std::iter::successors(live(leaf), outwards);
     let holds = suspended.map(|context| context.holds.get()).sum::<usize>();
     let can_wait = || chain().find(|context| context.kind == Kind::Task).is_some_and(|task| !task.is_unwinding());
     holds > 0 && !can_wait()

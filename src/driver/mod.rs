@@ -53,6 +53,9 @@ fn origin() -> Instant {
     now.checked_sub(YEAR).unwrap_or(now)
 }
 
+/// The time that does not come.
+const NEVER: u64 = u64::MAX;
+
 /// What a descriptor is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -203,14 +206,14 @@ impl Driver {
         self.clock.set.get().is_some()
     }
 
-    /// The time after `duration`.
+    /// The time after `duration`; the last one stands for all that no clock can tell.
     pub(crate) fn after(&self, duration: Duration) -> u64 {
-        self.now().saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+        self.now().saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(NEVER))
     }
 
     /// The time of `deadline`, unless it is past; `None` is later than any clock can tell.
     fn until(&self, deadline: Option<Instant>) -> Option<u64> {
-        let deadline = deadline.map_or(u64::MAX, |deadline| self.ns(deadline));
+        let deadline = deadline.map_or(NEVER, |deadline| self.ns(deadline));
         (deadline > self.now()).then_some(deadline)
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::epoll::block_on_fd;
 use super::oneshot::Oneshots;
-use super::{Direction, Driver, Target, TimerKey, Timers, WaitKey, now, with_current};
+use super::{Direction, Driver, NEVER, Target, TimerKey, Timers, WaitKey, now, with_current};
 use crate::task::{self, CancelScope, Fired, Mode, Reason, WaitQueue, Waker};
 
 /// A timer that is cancelled when this is dropped.
@@ -25,15 +25,18 @@ impl Alarm {
         with_current(|driver| driver.map_or(Alarm(None), |driver| Alarm::add(driver, driver.ns(deadline), target)))
     }
 
-    /// Of this driver, by its clock.
+    /// Of this driver, by its clock. It never goes off at a time that does not come.
     fn add(driver: &Driver, deadline: u64, target: Target) -> Alarm {
+        if deadline == NEVER {
+            return Alarm(None);
+        }
         let key = driver.timers.borrow_mut().add(deadline, target);
         Alarm(Some((driver.timers.clone(), key)))
     }
 
     /// Whether it has gone off.
     fn is_over(&self) -> bool {
-        self.0.as_ref().is_none_or(|(timers, key)| timers.borrow().is_over(*key))
+        self.0.as_ref().is_some_and(|(timers, key)| timers.borrow().is_over(*key))
     }
 }
 

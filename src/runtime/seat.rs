@@ -1,11 +1,12 @@
 //! What a thread of the runtime does: run what is ready, start new work, steal, sleep.
 //!
 //! ```text
-//!  inbox ─► ready tasks (a batch) ─► nothing left? own deque ─► injector ─► steal ─► sleep
+//!  inbox ─► ready tasks (a batch) ─► one of the own deque ─► nothing at all? injector ─► steal ─► sleep
 //!              └─ every 64 turns: I/O, timers, and one piece of new work, the oldest
 //! ```
 //!
-//! Started work goes before new work: that bounds how many stacks there are.
+//! Started work goes before new work: that bounds how many stacks there are. The newest of the new goes first, so a tree
+//! of tasks is walked depth-first.
 
 use std::cell::{Cell, RefCell};
 use std::hint::spin_loop;
@@ -84,12 +85,10 @@ impl Seat {
         if self.turns.get() >= LOOK_AFTER {
             self.look();
         }
-        if self.worker.local.ready_len() > 0 {
-            return false;
-        }
         match self.new_work().pop() {
             Some(word) => self.start(word),
-            None => return self.rest(),
+            None if self.worker.local.ready_len() == 0 => return self.rest(),
+            None => {}
         }
         false
     }

@@ -181,6 +181,15 @@ impl Callback {
     }
 }
 
+/// See [`Local::wait_abroad`].
+pub(super) struct Abroad<'a>(&'a Cell<usize>);
+
+impl Drop for Abroad<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// Counts in what this thread alone writes.
 #[inline]
 fn count(counter: &AtomicU64) {
@@ -207,6 +216,8 @@ pub(crate) struct Local {
     gate: Arc<Gate>,
     /// Of a worker of a runtime.
     new_work: Option<NewWork>,
+    /// Tasks that wait for the end of a task that lives elsewhere.
+    abroad: Cell<usize>,
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
 }
@@ -222,6 +233,7 @@ impl Local {
             stack_size,
             gate: Gate::new(home, stack_size),
             new_work,
+            abroad: Cell::new(0),
             closing: Cell::new(false),
         }
     }
@@ -418,7 +430,13 @@ impl Local {
     /// Whether somebody can still send something, or has.
     pub(crate) fn may_be_woken(&self) -> bool {
         // In this order: what the last handle sent came before it went.
-        self.gate.has_handles() || self.home.has_mail()
+        self.abroad.get() > 0 || self.gate.has_handles() || self.home.has_mail()
+    }
+
+    /// Counts a wait for a task that lives elsewhere, as long as the result lives.
+    pub(super) fn wait_abroad(&self) -> Abroad<'_> {
+        self.abroad.set(self.abroad.get() + 1);
+        Abroad(&self.abroad)
     }
 
     /// Cancels every task, past all shields.

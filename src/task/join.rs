@@ -19,7 +19,8 @@ use std::task::{Context, Poll};
 
 use super::cancel::{self, checkpoint};
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, TaskRef};
-use super::park::{Mode, Reason, local, mode, park, running};
+use super::home::Local;
+use super::park::{Mode, Reason, begin_operation, local, mode, park, running};
 use super::waker::Waker;
 
 /// Who is told of the end.
@@ -81,7 +82,7 @@ impl<T> JoinHandle<T> {
     /// assert_eq!(sum, 2);
     /// ```
     pub fn join(mut self) -> Result<T, JoinError> {
-        checkpoint();
+        begin_operation();
         if !self.task.is_done() {
             if mode() == Mode::Unwinding {
                 return Err(JoinError(Kind::WouldSuspend));
@@ -109,6 +110,7 @@ impl<T> JoinHandle<T> {
             return;
         }
         let leave = Leave(&self.task);
+        let _abroad = local().map(Local::wait_abroad);
         while !self.task.is_done() {
             park(Reason::End(self.id()));
             checkpoint();

@@ -84,7 +84,12 @@ fn next_id() -> u64 {
     next - BLOCK + 1
 }
 
-/// Cancels a task past all shields.
+/// Asks for a task's end.
+pub(crate) fn cancel(task: &TaskRef) {
+    self::cancel::cancel(task);
+}
+
+/// The same, past all shields.
 pub(crate) fn force(task: &TaskRef) {
     self::cancel::force(task);
 }

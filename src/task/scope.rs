@@ -4,8 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::cancel::checkpoint;
 use super::group::Group;
+use super::park::begin_operation;
 use super::unwound::Unwound;
 use super::{Builder, Id, JoinError, JoinHandle, Local, local_or_panic, spawn_here_unchecked, spawn_unchecked};
 use crate::coroutine;
@@ -47,7 +47,7 @@ pub fn scope<'env, T>(f: impl for<'s> FnOnce(&'s Scope<'s, 'env>) -> T) -> T {
     drop(hold);
     match (outcome, group.take_panic().map(Unwound::Panicked)) {
         (Ok(Ok(value)), None) => {
-            checkpoint();
+            begin_operation();
             value
         }
         (Err(own), None) => own.go_on(()),

@@ -1,10 +1,15 @@
 //! Where behaviour tests run.
 
-use corro::EventLoop;
+use corro::{EventLoop, Runtime};
 
-/// Runs a test as the main task of every scheduler, each a fresh one.
+/// Runs a test as the main task of every scheduler, each a fresh one: the event loop, and the runtime with one worker and
+/// with several.
 pub(crate) fn everywhere(body: impl Fn() + Send + Sync) {
     corro::run(&body);
+    for workers in [1, 4] {
+        let runtime = Runtime::builder().workers(workers).build().expect("a runtime");
+        runtime.run(&body);
+    }
 }
 
 /// Runs a test on a loop with virtual time.

@@ -166,16 +166,6 @@ fn t11_a_million_clones() {
 }
 
 #[test]
-fn t11_the_same_task_has_the_same_waker() {
-    in_tasks_and_on_a_thread(|| {
-        let waker = late_waker();
-        assert!(waker.will_wake(&late_waker()));
-        let other = thread::spawn(late_waker).join().unwrap();
-        assert!(!waker.will_wake(&other));
-    });
-}
-
-#[test]
 fn t11_wakes_of_tasks_in_all_states() {
     everywhere(|| {
         let flag = Flag::default();

@@ -9,7 +9,7 @@ use corro::task::{Builder, current};
 use corro::{EventLoop, block_on, scope, shield, sleep, spawn, spawn_local, time, yield_now};
 
 use super::{HOUR, raise, virtual_loop};
-use crate::generator::child::aborts;
+
 use crate::generator::{Trace, panic_text};
 
 /// Waits for ever.
@@ -180,21 +180,12 @@ fn s6_a_task_that_ends_lets_the_cancelled_main_end() {
 }
 
 #[test]
-fn s6_a_main_that_holds_back_its_cancellation_aborts_with_a_sentence() {
-    let stderr = aborts(|| virtual_loop().run(|| shield(for_ever)));
-    assert!(stderr.contains("hold back their cancellation"), "{stderr}");
-    assert!(stderr.contains("\"main\" waits for a future"), "{stderr}");
-}
-
-#[test]
-fn s5_dropping_a_loop_on_which_a_task_holds_on_for_ever_aborts_with_a_sentence() {
-    let stderr = aborts(|| {
-        let event_loop = virtual_loop();
-        drop(event_loop.spawn(|| shield(for_ever)));
-        event_loop.run(yield_now);
-        drop(event_loop);
-    });
-    assert!(stderr.contains("hold back their cancellation"), "{stderr}");
+fn s6_a_main_that_holds_back_its_cancellation_is_ended_past_its_shield() {
+    let text = panic_text(|| virtual_loop().run(|| shield(for_ever)));
+    is_deadlock(&text);
+    assert!(text.contains("\"main\" waits for a future"), "{text}");
+    let text = panic_text(|| virtual_loop().run(|| scope(|s| drop(s.spawn(|| shield(for_ever))))));
+    assert!(text.contains("\"main\" waits for the tasks of its `scope`"), "{text}");
 }
 
 #[test]
