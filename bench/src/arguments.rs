@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::process::exit;
 
 use crate::Question;
@@ -11,6 +12,8 @@ pub struct Arguments {
     peers: Vec<String>,
     pub quick: bool,
     pub json: bool,
+    /// Where RESULTS.md and the plots go.
+    pub write: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -31,6 +34,7 @@ impl Arguments {
                 Long("quick") => arguments.quick = true,
                 Long("json") => arguments.json = true,
                 Long("peers") => arguments.peers.extend(parser.value()?.string()?.split(',').map(String::from)),
+                Long("write") => arguments.write = Some(parser.value()?.into()),
                 Long("help") | Short('h') => {
                     println!("{}", help(questions));
                     exit(0);
@@ -58,8 +62,8 @@ fn help(questions: &[Question]) -> String {
     let lines: String =
         questions.iter().map(|question| format!("  {:<9} {}\n", question.name, question.about)).collect();
     format!(
-        "usage: corro-bench [QUESTION...] [--peers a,b] [--json] [--quick]\n\nquestions:\n{lines}\
+        "usage: corro-bench [QUESTION...] [--peers a,b] [--json] [--quick] [--write FOLDER]\n\nquestions:\n{lines}\
          without a question: all of them\n\n  --peers a,b  these alone\n  --json       a line of JSON a figure\n  \
-         --quick      less work, once: to see that it runs"
+         --quick      less work, once: to see that it runs\n  --write F    RESULTS.md and plots into this folder"
     )
 }

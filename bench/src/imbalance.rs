@@ -35,7 +35,9 @@ fn work() -> u64 {
 fn alone_ms(tasks: usize) -> f64 {
     let part = (tasks / 10).max(1);
     let start = Instant::now();
-    (0..part).for_each(|_| drop(black_box(work())));
+    (0..part).for_each(|_| {
+        black_box(work());
+    });
     start.elapsed().as_secs_f64() * 1e3 * tasks as f64 / part as f64
 }
 
@@ -68,7 +70,13 @@ fn rayon(tasks: usize) -> f64 {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool");
     pool.install(|| {
         let start = Instant::now();
-        rayon::scope(|scope| (0..tasks).for_each(|_| scope.spawn(|_| drop(black_box(work())))));
+        rayon::scope(|scope| {
+            (0..tasks).for_each(|_| {
+                scope.spawn(|_| {
+                    black_box(work());
+                })
+            })
+        });
         start.elapsed().as_secs_f64() * 1e3
     })
 }

@@ -11,6 +11,7 @@ mod imbalance;
 mod parked;
 mod peers;
 mod process;
+mod results;
 mod skynet;
 mod spawn;
 mod switch;
@@ -21,6 +22,7 @@ mod yields;
 use std::collections::BTreeMap;
 
 use arguments::Arguments;
+use results::{Answer, Figure};
 
 /// A question: its name, what it asks, how many rounds it is worth, and who answers.
 pub struct Question {
@@ -118,13 +120,18 @@ fn main() {
     if let Some(child) = process::Child::of_environment() {
         return child.run(&QUESTIONS, arguments.quick);
     }
-    for question in QUESTIONS.iter().filter(|question| arguments.asks(question.name)) {
-        report(question, &arguments);
+    let asked = QUESTIONS.iter().filter(|question| arguments.asks(question.name));
+    let answers: Vec<Answer> = asked.map(|question| answer(question, &arguments)).collect();
+    if let Some(folder) = &arguments.write
+        && let Err(error) = results::write(folder, &answers)
+    {
+        eprintln!("the results cannot be written to {}: {error}", folder.display());
+        std::process::exit(1);
     }
 }
 
 /// Runs the entries in turn, and prints the median of each figure with its range.
-fn report(question: &Question, arguments: &Arguments) {
+fn answer(question: &Question, arguments: &Arguments) -> Answer {
     let entries = (question.entries)(arguments.quick);
     let entries: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| arguments.wants(entry.peer)).collect();
     let mut figures: BTreeMap<(usize, usize), Vec<f64>> = BTreeMap::new();
@@ -140,15 +147,19 @@ fn report(question: &Question, arguments: &Arguments) {
     if !arguments.json {
         println!("\n{}", question.name);
     }
-    for ((number, metric), mut figures) in figures {
+    let mut answer = Answer { question: question.name, about: question.about, figures: Vec::new() };
+    for ((number, metric), mut runs) in figures {
         let entry = entries.iter().find(|(at, _)| *at == number).expect("it ran").1;
-        print(question.name, entry.peer, &entry.metrics[metric], &mut figures, arguments.json);
+        runs.sort_by(f64::total_cmp);
+        let (least, median, most) = (runs[0], runs[runs.len() / 2], runs[runs.len() - 1]);
+        let figure = Figure { peer: entry.peer, metric: entry.metrics[metric].clone(), least, median, most };
+        print(question.name, &figure, arguments.json);
+        answer.figures.push(figure);
     }
+    answer
 }
 
-fn print(question: &str, peer: &str, metric: &str, figures: &mut [f64], json: bool) {
-    figures.sort_by(f64::total_cmp);
-    let (least, median, most) = (figures[0], figures[figures.len() / 2], figures[figures.len() - 1]);
+fn print(question: &str, Figure { peer, metric, least, median, most }: &Figure, json: bool) {
     if json {
         println!(r#"{{"question": "{question}", "peer": "{peer}", "metric": "{metric}", "value": {median:.4}}}"#);
     } else {

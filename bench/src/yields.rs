@@ -70,8 +70,9 @@ fn smol(tasks: usize, yields: usize) -> f64 {
 
 fn may(tasks: usize, yields: usize) -> f64 {
     let main = peers::may_spawn(move || {
-        let handles: Vec<_> =
-            (0..tasks).map(|_| peers::may_spawn(move || (0..yields).for_each(|_| may::coroutine::yield_now()))).collect();
+        let handles: Vec<_> = (0..tasks)
+            .map(|_| peers::may_spawn(move || (0..yields).for_each(|_| may::coroutine::yield_now())))
+            .collect();
         let start = Instant::now();
         handles.into_iter().for_each(|handle| handle.join().expect("it ends"));
         start.elapsed().as_nanos() as f64 / (tasks * yields) as f64

@@ -1,7 +1,7 @@
-//! A task: one allocation that holds its account, its closure and then its result.
+//! A task: one block of memory that holds its account, its closure and then its result.
 //!
 //! ```text
-//!  Header │ result │ closure          one Box; what points at it counts in `state`
+//!  Header │ result │ closure          one block; what points at it counts in `state`
 //! ```
 //!
 //! References are held by the scheduler until the task has ended, by the handle, and by wakers.
@@ -9,6 +9,7 @@
 //! Fields in a `Cell` belong to the thread that the task is pinned to (its home). Other threads touch `state`,
 //! `home` and `inbox_next` only; the rest of what they read never changes.
 
+use std::alloc::Layout;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
@@ -17,6 +18,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
 
+use super::block;
 use super::fiber::{Fiber, FiberYielder};
 use super::group::Group;
 use super::home::Home;
@@ -168,13 +170,13 @@ impl TaskRef {
 
     fn allocate<F: FnOnce() -> T, T>(header: Header, body: Option<F>) -> TaskRef {
         // The place first, so that the task is written where it stays.
-        let place = Box::new_uninit();
+        let place = block::allocate(Layout::new::<Whole<F, T>>()).cast::<Whole<F, T>>();
         let front = Front::<T> { header, result: UnsafeCell::new(None) };
-        let whole = Box::into_raw(Box::write(place, Whole { front, body: UnsafeCell::new(body) }));
+        // SAFETY: the place is of this layout, and new.
+        unsafe { place.write(Whole { front, body: UnsafeCell::new(body) }) };
         // For `Header::raw`, which gets back from a part to the whole.
-        whole.expose_provenance();
-        // SAFETY: a box is never null.
-        TaskRef(unsafe { NonNull::new_unchecked(whole) }.cast())
+        place.as_ptr().expose_provenance();
+        TaskRef(place.cast())
     }
 
     /// Takes over a reference that `into_raw` gave away.
@@ -416,5 +418,8 @@ pub(super) fn swallow_panic(f: impl FnOnce()) {
 
 unsafe fn free<F, T>(task: NonNull<Header>) {
     // SAFETY: made by `allocate` with these types, and the last reference is gone.
-    drop(unsafe { Box::from_raw(task.cast::<Whole<F, T>>().as_ptr()) });
+    unsafe {
+        task.cast::<Whole<F, T>>().drop_in_place();
+        block::free(task.cast(), Layout::new::<Whole<F, T>>());
+    }
 }

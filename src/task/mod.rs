@@ -9,7 +9,7 @@
 // This is the waist of the crate. What blocks, above, knows `park`, `Waker` and `WaitQueue` and names no scheduler;
 // the schedulers run what is `Ready` and know nothing of what blocks.
 //
-// header                     the task itself: one allocation, its state bits
+// header, block              the task itself: one block of memory, its state bits
 // group, scope               many of them, awaited together
 // home, ring, gate           where it lives: the inbox for other threads, the ready queue
 // new_work, fork             what any worker may start: new tasks, and halves of joins
@@ -18,6 +18,7 @@
 // join, cancel, token        how it ends
 // unwound                    an unwind that goes on after a wait
 
+mod block;
 mod cancel;
 mod fiber;
 mod fork;

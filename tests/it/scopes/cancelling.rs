@@ -112,8 +112,10 @@ fn t5_a_timeout_around_a_scope_waits_for_the_children() {
             let waiting = Waiting::default();
             let gone = timeout(MOMENT, || {
                 scope(|s| {
-                    waiting.start(s);
-                    waiting.start(s);
+                    shield(|| {
+                        waiting.start(s);
+                        waiting.start(s);
+                    });
                     if body_waits {
                         sleep(HOUR);
                     }
@@ -310,7 +312,7 @@ fn t5_the_scope_waits_for_a_childs_shield() {
                         (0..20).for_each(|_| yield_now());
                         saved.fetch_add(1, SeqCst);
                     });
-                    yield_now();
+                    sleep(HOUR);
                     saved.fetch_add(100, SeqCst);
                 });
                 until(|| started.load(SeqCst));
