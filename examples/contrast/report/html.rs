@@ -64,14 +64,17 @@ fn overview(comparison: &Comparison) -> String {
 }
 
 fn overview_row(trial: &Trial, longest: f64, pages: usize) -> String {
-    let percent = |time: std::time::Duration| time.as_secs_f64() / longest.max(1e-9) * 100.0;
+    let share = |time: std::time::Duration| time.as_secs_f64() / longest.max(1e-9);
+    // The time stands beside its bar, if there is room.
+    let beside = Some(share(trial.wall)).filter(|share| *share < 0.8).unwrap_or(0.0);
     let name = trial.style.name;
     format!(
         "<tr><td><a href=\"#{name}\">{name}</a>\
-         <td class=\"bar\"><i style=\"width:{:.2}%\"></i><i class=\"pages\" style=\"width:{:.2}%\"></i><b>{}</b>\
+         <td class=\"bar\"><i style=\"--share:{:.4}\"></i><i class=\"pages\" style=\"--share:{:.4}\"></i>\
+         <b style=\"--share:{beside:.4}\">{}</b>\
          <td>{}<td>{}<td>{}<td>{}<td>{:.0}<td>{}\n",
-        percent(trial.wall),
-        percent(trial.last_page()),
+        share(trial.wall),
+        share(trial.last_page()),
         time(trial.wall),
         time(trial.last_page()),
         time(trial.cpu),

@@ -136,11 +136,12 @@ impl<'a> Drawing<'a> {
         let mut at = Duration::ZERO;
         while at < self.shown {
             let x = self.percent(at);
-            let _ = write!(
-                axis,
-                "<line x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"4\" y2=\"{bottom}\"/><text x=\"{x:.3}%\" dx=\"3\" y=\"12\">{} ms</text>",
-                at.as_micros() as f64 / 1e3,
-            );
+            let _ = write!(axis, "<line x1=\"{x:.3}%\" x2=\"{x:.3}%\" y1=\"4\" y2=\"{bottom}\"/>");
+            // One too near the right edge would be cut.
+            if x < 100.0 - 7.0 / f64::from(zoom) {
+                let millis = at.as_micros() as f64 / 1e3;
+                let _ = write!(axis, "<text x=\"{x:.3}%\" dx=\"3\" y=\"12\">{millis} ms</text>");
+            }
             at += step;
         }
         axis + "</g>\n"

@@ -6,6 +6,7 @@ pub mod coroutines;
 pub mod generators;
 pub mod one_after_another;
 pub mod thread_per_page;
+pub mod work_stealing;
 
 use std::io;
 
@@ -49,6 +50,12 @@ pub const STYLES: &[Style] = &[
         waiting: "each page just waits, and the loop runs another",
         run: coroutines::run,
         source: include_str!("coroutines.rs"),
+    },
+    Style {
+        name: "work-stealing",
+        waiting: "each page just waits, and its worker runs or steals another",
+        run: work_stealing::run,
+        source: include_str!("work_stealing.rs"),
     },
     Style {
         name: "async-await",
