@@ -30,7 +30,9 @@
 //! # Known limit
 //! A crate that keeps *stack-disciplined* state in thread-locals (`scoped-tls` and the like: set, run a closure,
 //! restore) misbehaves when two coroutines of one thread interleave inside it. This is so with every stackful
-//! library. A `std::sync::MutexGuard` held across a wait blocks whoever else wants the lock, also on this thread.
+//! library. The same holds for a borrow of a thread-local (`LocalKey::with`) around a yield or a wait: do not keep a
+//! generator or a loop that holds one in another thread-local, which may be destroyed later. (Tasks of a [`Runtime`] have
+//! unwound before their thread's thread-locals go.) A `std::sync::MutexGuard` held across a wait blocks whoever else wants the lock, also on this thread.
 
 #[cfg(panic = "abort")]
 compile_error!("corro unwinds coroutines to run their destructors: build with panic = \"unwind\"");

@@ -206,11 +206,19 @@ impl Builder {
         let settings = Settings::plain(self.stack_size, self.blocking_threads);
         let shared = shared.clone();
         let serve = move || {
-            let ending = shared.clone();
+            let _gone = Gone(shared.clone());
             Seat::new(shared, index, parts, deque, settings).serve();
-            ending.ending.thread_is_gone();
         };
         thread::Builder::new().name(format!("{}-{index}", self.thread_name)).spawn(serve).map(drop)
+    }
+}
+
+/// Tells that a thread has left, however it did.
+struct Gone(Arc<Shared>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.ending.thread_is_gone();
     }
 }
 

@@ -48,7 +48,6 @@ impl Seat {
         let new_work = NewWork::new(
             deque,
             shared.idle.state(),
-            shared.idle.is_asymmetric(),
             Box::new(move || wakes.wake_one()),
             Box::new(move |task| spreads.spread(task)),
         );
@@ -114,9 +113,7 @@ impl Seat {
         self.looks.set(self.looks.get() + 1);
         self.worker.look();
         self.see_end();
-        if self.worker.local.ready_len() > 0
-            && let Some(word) = self.oldest()
-        {
+        if let Some(word) = self.oldest() {
             self.start(word);
         }
     }
@@ -143,11 +140,7 @@ impl Seat {
         if is_through && self.shared.ending.is_over(&self.shared, self.index) {
             return true;
         }
-        self.sleep();
-        if is_through {
-            // Before the inbox is emptied.
-            self.shared.ending.is_busy_again(self.index);
-        }
+        self.sleep(is_through);
         false
     }
 
@@ -196,16 +189,22 @@ impl Seat {
     }
 
     /// Lies down, looks once more, and sleeps until something comes or a timer is due.
-    fn sleep(&self) {
+    fn sleep(&self, is_through: bool) {
         let shared = &*self.shared;
         shared.idle.lie_down(self.index, self.searching.replace(false));
-        if !shared.has_new_work() && self.worker.local.home.begin_sleep() {
+        let saw_work = shared.has_new_work();
+        if !saw_work && self.worker.local.home.begin_sleep() {
             shared.seats[self.index].counters.sleeps.add();
             self.worker.sleep_until_woken();
             self.worker.local.home.end_sleep();
         }
-        if !shared.idle.get_up(self.index) {
-            // Woken for new work, as a searcher. If it is gone, what is ready here may wait for nobody's search.
+        let is_searcher = shared.idle.get_up(self.index, saw_work);
+        if is_through {
+            // Before anything is taken, from the inbox or from others.
+            shared.ending.is_busy_again(self.index);
+        }
+        if is_searcher {
+            // There is new work. If it is gone, what is ready here may wait for nobody's search.
             self.searching.set(true);
             match self.find() {
                 Some(word) => {

@@ -21,6 +21,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::barrier;
 use super::header::{CANCELLED, FIRED, FORCED, Header, TaskRef};
 use super::park;
 use super::waker::{self, Waker};
@@ -29,7 +30,23 @@ use crate::coroutine::{self, Cancellation, Context};
 /// Asks for a task's end, from any thread.
 pub(super) fn cancel(task: &TaskRef) {
     mark(task);
+    see_home([task]);
     waker::wake(task);
+}
+
+/// The same for several, with one barrier.
+pub(super) fn cancel_all(tasks: &[TaskRef]) {
+    tasks.iter().for_each(|task| mark(task));
+    see_home(tasks);
+    tasks.iter().for_each(waker::wake);
+}
+
+/// A worker that takes a task in stores its home and then, as the task runs, looks for the mark. After this either the
+/// home is seen here, or the mark there.
+fn see_home<'a>(tasks: impl IntoIterator<Item = &'a TaskRef>) {
+    if tasks.into_iter().any(|task| task.home.load(Relaxed).is_null() && !task.is_done()) {
+        barrier::heavy();
+    }
 }
 
 /// Marks a task as cancelled.
@@ -66,6 +83,8 @@ fn look(task: &Header) {
         return;
     }
     if is_pending(task) {
+        // One that swallows each unwind, and tries again, must not keep the others from theirs.
+        park::count_operation();
         coroutine::unwind(Cancellation);
     }
     clear_fired(task);

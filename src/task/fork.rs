@@ -86,7 +86,7 @@ fn both<A, B>(first: Result<A, Unwound>, second: Option<Result<B, Unwound>>) -> 
     match (first, second.unwrap_or(Err(Unwound::Cancelled))) {
         (Ok(first), Ok(second)) => (first, second),
         (Err(lesser), Err(second)) if lesser.is_cancellation() => second.go_on(lesser),
-        (Err(first), second) => first.go_on(second.ok()),
+        (Err(first), second) => first.go_on(second),
         (Ok(first), Err(second)) => second.go_on(first),
     }
 }

@@ -98,7 +98,7 @@ impl Group {
             state.cancelled = true;
             state.children.clone()
         };
-        children.iter().for_each(cancel::cancel);
+        cancel::cancel_all(&children);
     }
 
     /// Waits until no child is left. A cancellation of the waiter is passed on to the children and does not end the wait.

@@ -22,6 +22,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::*, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::barrier;
 use super::gate::Gate;
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
 use super::new_work::{NewWork, Word};
@@ -128,7 +129,8 @@ impl Home {
 
     /// Has the worker get up, or not fall asleep the next time.
     pub(crate) fn notify(&self) {
-        self.notice.store(true, Relaxed);
+        // Release: the worker that takes the notice back sees what it tells of.
+        self.notice.store(true, Release);
         self.ring();
     }
 
@@ -163,7 +165,10 @@ impl Home {
 
     pub(crate) fn end_sleep(&self) {
         self.sleeping.store(false, Relaxed);
-        self.notice.store(false, Relaxed);
+        if self.notice.load(Relaxed) {
+            // Acquire: see `notify`.
+            self.notice.swap(false, Acquire);
+        }
     }
 }
 
@@ -218,6 +223,8 @@ pub(crate) struct Local {
     new_work: Option<NewWork>,
     /// Tasks that wait for the end of a task that lives elsewhere.
     abroad: Cell<usize>,
+    /// See [`barrier`].
+    asymmetric: bool,
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
 }
@@ -234,6 +241,7 @@ impl Local {
             gate: Gate::new(home, stack_size),
             new_work,
             abroad: Cell::new(0),
+            asymmetric: barrier::is_asymmetric(),
             closing: Cell::new(false),
         }
     }
@@ -313,6 +321,8 @@ impl Local {
     /// Takes in a new task: it goes to the tail.
     pub(crate) fn adopt(&self, task: TaskRef) {
         task.home.store(ptr::from_ref(self.home).cast_mut(), Relaxed);
+        // Whoever cancels it looks for the home after the mark; the task looks for the mark after this.
+        barrier::light(self.asymmetric);
         let second = self.first.replace(task.as_ptr());
         task.next.set(second);
         // SAFETY: the list holds tasks that have not ended, which the scheduler keeps a reference to.

@@ -11,13 +11,14 @@
 //
 // header, block              the task itself: one block of memory, its state bits
 // group, scope               many of them, awaited together
-// home, ring, gate           where it lives: the inbox for other threads, the ready queue
+// home, ring, gate, barrier  where it lives: the inbox for other threads, the ready queue
 // new_work, fork             what any worker may start: new tasks, and halves of joins
 // fiber                      the coroutine that it runs on
 // park, waker, wait_queue    how it waits
 // join, cancel, token        how it ends
 // unwound                    an unwind that goes on after a wait
 
+pub(crate) mod barrier;
 mod block;
 mod cancel;
 mod fiber;

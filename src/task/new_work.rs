@@ -4,16 +4,17 @@
 //! parts are. What is taken is a closure, never a stack.
 //!
 //! After a push the owner looks whether to wake another worker. That look must not come before the push in anybody's
-//! eyes; a fence would cost as much as the push. So the one that falls asleep, which is rare, has all threads pass a
-//! barrier (see `runtime/idle`), and here the compiler alone is held back.
+//! eyes; a fence would cost as much as the push. So the one that falls asleep, which is rare, passes the heavy side of a
+//! barrier (see `runtime/idle`), and here is its light side.
 
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::*, compiler_fence, fence};
+use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use crossbeam_deque::Worker;
 
+use super::barrier;
 use super::fork::JobRef;
 use super::header::{Header, TaskRef};
 
@@ -77,7 +78,7 @@ pub(crate) struct NewWork {
     top: Cell<usize>,
     /// Sleepers and searchers of the runtime.
     state: Arc<AtomicUsize>,
-    /// Whether sleepers make all threads pass a barrier. Else there is a fence at each push.
+    /// See [`barrier`].
     asymmetric: bool,
     wake_one: Box<dyn Fn()>,
     spread: Box<dyn Fn(TaskRef)>,
@@ -88,11 +89,10 @@ impl NewWork {
     pub(crate) fn new(
         words: Worker<Word>,
         state: Arc<AtomicUsize>,
-        asymmetric: bool,
         wake_one: Box<dyn Fn()>,
         spread: Box<dyn Fn(TaskRef)>,
     ) -> NewWork {
-        NewWork { words, top: Cell::new(0), state, asymmetric, wake_one, spread }
+        NewWork { words, top: Cell::new(0), state, asymmetric: barrier::is_asymmetric(), wake_one, spread }
     }
 
     pub(super) fn spread(&self, task: TaskRef) {
@@ -107,11 +107,13 @@ impl NewWork {
     pub(crate) fn push(&self, word: Word) {
         self.top.set(word.0);
         self.words.push(word);
-        if self.asymmetric {
-            compiler_fence(SeqCst)
-        } else {
-            fence(SeqCst)
-        }
+        self.wake_if_hungry();
+    }
+
+    /// What follows every push: wakes a sleeper if nobody looks for work.
+    #[inline]
+    fn wake_if_hungry(&self) {
+        barrier::light(self.asymmetric);
         if is_hungry(self.state.load(Relaxed)) {
             (self.wake_one)();
         }
@@ -166,6 +168,8 @@ impl NewWork {
             }
         }
         above.into_iter().rev().for_each(|word| self.words.push(word));
+        // A sleeper may have looked meanwhile.
+        self.wake_if_hungry();
         found
     }
 

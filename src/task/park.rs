@@ -176,13 +176,22 @@ const MAX_READY: u32 = 256;
 #[inline]
 pub(crate) fn begin_operation() {
     checkpoint();
-    let ready = READY.get() + 1;
-    READY.set(ready);
-    if ready > MAX_READY {
-        READY.set(0);
-        give_way();
+    if count_operation() {
         checkpoint();
     }
+}
+
+/// Counts an operation that does not wait, and gives way if there were too many in a row. Whether it did.
+#[inline]
+pub(super) fn count_operation() -> bool {
+    let ready = READY.get() + 1;
+    READY.set(ready);
+    let too_many = ready > MAX_READY;
+    if too_many {
+        READY.set(1);
+        give_way();
+    }
+    too_many
 }
 
 /// Lets the other tasks have a turn. Does nothing where there is no task, or where it unwinds.

@@ -10,13 +10,10 @@
 //! At most half of the workers search at once. New work wakes a sleeper only while nobody searches; a searcher that
 //! finds something and was the last one wakes the next.
 
-mod barrier;
-
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::barrier::Barrier;
-use crate::task::{SEARCHER, SLEEPER, is_hungry};
+use crate::task::{SEARCHER, SLEEPER, barrier, is_hungry};
 
 pub(super) struct Idle {
     workers: usize,
@@ -24,23 +21,17 @@ pub(super) struct Idle {
     state: Arc<AtomicUsize>,
     /// Those that sleep, or are about to; the last that lay down is woken first, since its cache is the warmest.
     asleep: Mutex<Vec<usize>>,
-    barrier: Barrier,
 }
 
 impl Idle {
     pub(super) fn new(workers: usize) -> Idle {
         let asleep = Mutex::new(Vec::with_capacity(workers));
-        Idle { workers, state: Arc::default(), asleep, barrier: Barrier::new() }
+        Idle { workers, state: Arc::default(), asleep }
     }
 
     /// For those who push new work: see [`is_hungry`].
     pub(super) fn state(&self) -> Arc<AtomicUsize> {
         self.state.clone()
-    }
-
-    /// Whether a push needs no fence, since a sleeper has all threads pass one.
-    pub(super) fn is_asymmetric(&self) -> bool {
-        self.barrier.is_asymmetric()
     }
 
     pub(super) fn is_hungry(&self) -> bool {
@@ -76,18 +67,18 @@ impl Idle {
             let searching = if was_searching { SEARCHER } else { 0 };
             self.state.fetch_add(SLEEPER - searching, SeqCst);
         }
-        self.barrier.pass();
+        barrier::heavy();
     }
 
-    /// Gets up by itself. `false`: it was woken for new work meanwhile, and is a searcher.
-    pub(super) fn get_up(&self, worker: usize) -> bool {
+    /// Gets up. Returns whether it is a searcher now: it was woken for new work meanwhile, or it saw some as it lay down.
+    /// Somebody may have trusted in the search that ended then.
+    pub(super) fn get_up(&self, worker: usize, saw_work: bool) -> bool {
         let mut asleep = self.asleep();
-        let found = asleep.iter().rposition(|&other| other == worker);
-        if let Some(found) = found {
-            asleep.remove(found);
-            self.state.fetch_sub(SLEEPER, SeqCst);
-        }
-        found.is_some()
+        let Some(found) = asleep.iter().rposition(|&other| other == worker) else { return true };
+        asleep.remove(found);
+        let searching = if saw_work { SEARCHER } else { 0 };
+        self.state.fetch_sub(SLEEPER - searching, SeqCst);
+        saw_work
     }
 
     /// Picks a sleeper to wake for new work, if none searches. It is a searcher from now on.

@@ -1,0 +1,10 @@
+use corro::{Co, Generator};
+
+fn main() {
+    let generator = Generator::new(|co: &Co<u32>| {
+        std::thread::scope(|s| {
+            s.spawn(|| co.yield_(1));
+        });
+    });
+    drop(generator);
+}

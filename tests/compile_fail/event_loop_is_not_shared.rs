@@ -1,0 +1,6 @@
+fn main() {
+    let event_loop = corro::EventLoop::new().unwrap();
+    std::thread::scope(|s| {
+        s.spawn(|| event_loop.run(|| ()));
+    });
+}

@@ -1,0 +1,6 @@
+use corro::{Co, Generator};
+
+fn main() {
+    let generator = Generator::new(|co: &Co<u32>| co.yield_(1));
+    std::thread::spawn(move || generator.count());
+}

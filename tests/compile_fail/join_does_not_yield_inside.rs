@@ -1,0 +1,8 @@
+use corro::{Co, Generator};
+
+fn main() {
+    let generator = Generator::new(|co: &Co<u32>| {
+        corro::join(|| co.yield_(1), || ());
+    });
+    drop(generator);
+}

@@ -1,0 +1,7 @@
+fn main() {
+    corro::run(|| {
+        let mut kept = None;
+        corro::scope(|s| kept = Some(s));
+        kept.unwrap().spawn(|| 1);
+    });
+}

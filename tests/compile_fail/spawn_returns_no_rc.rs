@@ -1,0 +1,5 @@
+use std::rc::Rc;
+
+fn main() {
+    corro::run(|| drop(corro::spawn(|| Rc::new(1))));
+}
