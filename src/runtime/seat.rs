@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  inbox ─► ready tasks (a batch) ─► one of the own deque ─► nothing at all? injector ─► steal ─► sleep
-//!              └─ every 64 turns: I/O, timers, and one piece of new work, the oldest
+//!              └─ every 64 turns: I/O and timers; less often: the oldest of the new work
 //! ```
 //!
 //! Started work goes before new work: that bounds how many stacks there are. The newest of the new goes first, so a tree
@@ -22,6 +22,9 @@ use crate::worker::{AbortOnUnwind, Settings, Worker};
 
 /// Turns after which I/O, timers and new work are looked at, however much is ready.
 const LOOK_AFTER: usize = 64;
+/// Turns after which the oldest new work has its turn. Less often than I/O, since it leads away from the depth-first walk
+/// of a tree of tasks.
+const OLDEST_AFTER: usize = 400;
 /// Turns of one batch at most.
 const BATCH: usize = 256;
 /// How often a searcher looks at all queues before it lies down.
@@ -35,7 +38,9 @@ pub(super) struct Seat {
     worker: Worker,
     /// Turns since the last look.
     turns: Cell<usize>,
-    looks: Cell<usize>,
+    /// Turns since the oldest new work had its turn, and how often it had.
+    since_oldest: Cell<usize>,
+    oldest: Cell<usize>,
     searching: Cell<bool>,
     closing: Cell<bool>,
     random: RefCell<fastrand::Rng>,
@@ -60,7 +65,8 @@ impl Seat {
             index,
             worker,
             turns: Cell::new(0),
-            looks: Cell::new(0),
+            since_oldest: Cell::new(0),
+            oldest: Cell::new(0),
             searching: Cell::new(false),
             closing: Cell::new(false),
             random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
@@ -106,15 +112,18 @@ impl Seat {
         }
     }
 
-    /// What has its turn however much is ready: I/O, timers, the oldest new work, the end of the runtime.
+    /// What has its turn however much is ready: I/O, timers, the end of the runtime, the oldest new work.
     #[inline(never)]
     fn look(&self) {
-        self.turns.set(0);
-        self.looks.set(self.looks.get() + 1);
+        let turns = self.since_oldest.get() + self.turns.replace(0);
+        self.since_oldest.set(turns);
         self.worker.look();
         self.see_end();
-        if let Some(word) = self.oldest() {
-            self.start(word);
+        if turns >= OLDEST_AFTER {
+            self.since_oldest.set(0);
+            if let Some(word) = self.oldest() {
+                self.start(word);
+            }
         }
     }
 
@@ -122,7 +131,8 @@ impl Seat {
     fn oldest(&self) -> Option<Word> {
         let own = || self.shared.seats[self.index].stealer.steal().success();
         let outside = || self.shared.injector.steal().success();
-        if self.looks.get().is_multiple_of(2) { own().or_else(outside) } else { outside().or_else(own) }
+        self.oldest.set(self.oldest.get() + 1);
+        if self.oldest.get().is_multiple_of(2) { own().or_else(outside) } else { outside().or_else(own) }
     }
 
     /// Nothing is ready and there is no new work here.

@@ -12,7 +12,7 @@ const CACHE_LINE: usize = 64;
 /// Blocks up to this many bytes are kept.
 const LARGEST: usize = 1024;
 /// Blocks of one size that a thread keeps.
-const KEPT: usize = 512;
+const KEPT: usize = 4096;
 
 /// A block that nobody uses.
 struct Free {
