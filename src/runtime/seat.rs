@@ -177,14 +177,16 @@ impl Seat {
         None
     }
 
-    /// From outside, else from another worker.
+    /// From outside, else from another worker; several at once, since each theft costs both sides cache misses.
     fn find(&self) -> Option<Word> {
         let shared = &*self.shared;
         let first = self.random.borrow_mut().usize(..shared.seats.len());
         let others = || (first..shared.seats.len()).chain(0..first).filter(|&other| other != self.index);
+        let own = self.new_work().words();
         iter::repeat_with(|| {
-            let from_outside = shared.injector.steal_batch_and_pop(self.new_work().words());
-            from_outside.or_else(|| others().map(|other| shared.seats[other].stealer.steal()).collect())
+            let from_outside = shared.injector.steal_batch_and_pop(own);
+            from_outside
+                .or_else(|| others().map(|other| shared.seats[other].stealer.steal_batch_and_pop(own)).collect())
         })
         .find(|found| !found.is_retry())
         .and_then(|found| found.success())
