@@ -30,13 +30,8 @@ pub fn now() -> Instant {
 /// A cancellation point. Returns at once while the task unwinds.
 #[inline(always)]
 pub fn yield_now() {
-    task::checkpoint();
-    match task::running() {
-        Some(_) => {
-            task::give_way();
-            task::checkpoint();
-        }
-        None => std::thread::yield_now(),
+    if !task::yield_now() {
+        std::thread::yield_now();
     }
 }
 

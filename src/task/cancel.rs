@@ -64,9 +64,15 @@ pub(super) fn force(task: &TaskRef) {
 /// A cancellation point: unwinds if a cancellation reaches the code that runs, unless the task unwinds already.
 #[inline(always)]
 pub(crate) fn checkpoint() {
-    if let Some(task) = park::running()
-        && (task.state.load(Relaxed) & (CANCELLED | FIRED) != 0 || is_in_generator(task))
-    {
+    if let Some(task) = park::running() {
+        check(task);
+    }
+}
+
+/// The same for the running task, if that is at hand.
+#[inline(always)]
+pub(super) fn check(task: &Header) {
+    if task.state.load(Relaxed) & (CANCELLED | FIRED) != 0 || is_in_generator(task) {
         look(task);
     }
 }

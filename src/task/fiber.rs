@@ -33,8 +33,7 @@ pub(super) enum Stop {
 
 pub(super) type FiberYielder = Yielder<(), Stop>;
 
-/// A coroutine that runs tasks. On a cache line of its own, since each turn touches all of it.
-#[repr(align(64))]
+/// A coroutine that runs tasks.
 pub(super) struct Fiber {
     coroutine: Coroutine<(), Stop, (), Stack>,
     guard: usize,

@@ -53,7 +53,9 @@ use self::header::{Header, Settings};
 pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
-pub(crate) use self::park::{Entered, Mode, Reason, begin_operation, enter, give_way, local, mode, park, running};
+pub(crate) use self::park::{
+    Entered, Mode, Reason, begin_operation, enter, give_way, local, mode, park, running, yield_now,
+};
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub use self::token::CancelToken;

@@ -194,6 +194,18 @@ pub(super) fn count_operation() -> bool {
     too_many
 }
 
+/// A cancellation point at which the other tasks have a turn. `false`: no task runs here.
+#[inline(always)]
+pub(crate) fn yield_now() -> bool {
+    let Some(task) = running() else { return false };
+    cancel::check(task);
+    if !task.context.is_unwinding() {
+        fiber::suspend(task, Phase::Yielded, Stop::Yielded);
+        cancel::check(task);
+    }
+    true
+}
+
 /// Lets the other tasks have a turn. Does nothing where there is no task, or where it unwinds.
 #[inline(always)]
 pub(crate) fn give_way() {
