@@ -5,7 +5,9 @@
 //!   any depth of ordinary calls. See [`generator`].
 //! - [`run`] and [`EventLoop`] run *tasks* on one thread, round-robin. A task is a plain closure; where it waits
 //!   ([`sleep`], [`net`], [`io`], [`JoinHandle::join`](task::JoinHandle::join)) the others have their turn.
-//! - [`unblock`] takes what would block the thread elsewhere.
+//! - [`Runtime`] runs the same tasks on all cores, by work stealing. [`join()`] forks and joins.
+//! - [`scope`] has tasks that borrow; [`timeout`], [`cancel_scope`] and [`shield`] cut code off, or keep it from that.
+//! - [`block_on`] waits for any future, [`unblock`] takes what would block the thread elsewhere.
 //!
 //! ```
 //! use std::time::Duration;
