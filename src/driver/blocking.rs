@@ -80,6 +80,11 @@ impl Pool {
         Ok(())
     }
 
+    /// Whether the thread that asks is one of these.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.shared.lock().threads.contains_key(&thread::current().id())
+    }
+
     /// Adds a thread. It is no error if there is one already: that one will get to the job.
     fn grow(&self, state: &mut State) -> Result<(), SpawnError> {
         let shared = self.shared.clone();

@@ -56,6 +56,7 @@ use crate::worker::Settings;
 pub struct Runtime {
     shared: Arc<Shared>,
     stack_size: usize,
+    threads: Vec<thread::JoinHandle<()>>,
     /// Set when the end has begun elsewhere.
     ended: bool,
 }
@@ -173,8 +174,12 @@ impl Builder {
     /// Makes the runtime and starts its threads.
     ///
     /// # Errors
-    /// When the process or the system is out of descriptors or threads.
+    /// When the process or the system is out of descriptors or threads, and `InvalidInput` for a thread name with a zero
+    /// byte in it.
     pub fn build(self) -> io::Result<Runtime> {
+        if self.thread_name.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the name of a thread cannot contain a zero byte"));
+        }
         let workers = self.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
         let parts: Vec<Parts> = (0..workers).map(|_| Parts::new()).collect::<io::Result<_>>()?;
         let deques: Vec<Deque<Word>> = (0..workers).map(|_| Deque::new_lifo()).collect();
@@ -191,25 +196,34 @@ impl Builder {
             pool: Arc::new(Pool::new(self.blocking_threads)),
             next: AtomicUsize::new(0),
         });
-        let mut runtime = Runtime { shared, stack_size: self.stack_size, ended: false };
+        let mut runtime = Runtime { shared, stack_size: self.stack_size, threads: Vec::new(), ended: false };
         for (index, (parts, deque)) in parts.into_iter().zip(deques).enumerate() {
-            if let Err(error) = self.start(&runtime.shared, index, parts, deque) {
-                runtime.shared.ending.abandon(workers - index);
-                runtime.end();
-                return Err(error);
+            match self.start(&runtime.shared, index, parts, deque) {
+                Ok(thread) => runtime.threads.push(thread),
+                Err(error) => {
+                    runtime.shared.ending.abandon(workers - index);
+                    runtime.end();
+                    return Err(error);
+                }
             }
         }
         Ok(runtime)
     }
 
-    fn start(&self, shared: &Arc<Shared>, index: usize, parts: Parts, deque: Deque<Word>) -> io::Result<()> {
+    fn start(
+        &self,
+        shared: &Arc<Shared>,
+        index: usize,
+        parts: Parts,
+        deque: Deque<Word>,
+    ) -> io::Result<thread::JoinHandle<()>> {
         let settings = Settings::plain(self.stack_size, self.blocking_threads);
         let shared = shared.clone();
         let serve = move || {
             let _gone = Gone(shared.clone());
             Seat::new(shared, index, parts, deque, settings).serve();
         };
-        thread::Builder::new().name(format!("{}-{index}", self.thread_name)).spawn(serve).map(drop)
+        thread::Builder::new().name(format!("{}-{index}", self.thread_name)).spawn(serve)
     }
 }
 
@@ -296,6 +310,7 @@ impl Runtime {
         self.begin_end();
         let threads = self.shared.seats.len();
         if self.shared.ending.wait(threads, Instant::now().checked_add(timeout)) {
+            self.join_threads();
             return Ok(());
         }
         Err(self.shared.ending.error(threads))
@@ -313,12 +328,22 @@ impl Runtime {
             self.begin_end();
             if !self.is_own_thread() {
                 self.shared.ending.wait(self.shared.seats.len(), None);
+                self.join_threads();
             }
         }
     }
 
+    /// Waits for threads that have served: what is left are the destructors of their thread-locals.
+    fn join_threads(&mut self) {
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+
+    /// Whether this is a worker, also one that runs an event loop in a task, or a thread that runs a closure for one.
     fn is_own_thread(&self) -> bool {
-        task::local().is_some_and(|local| self.shared.seats.iter().any(|seat| std::ptr::eq(seat.home, local.home)))
+        let own = thread::current().id();
+        self.threads.iter().any(|thread| thread.thread().id() == own) || self.shared.pool.is_own_thread()
     }
 }
 

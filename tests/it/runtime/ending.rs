@@ -286,3 +286,54 @@ fn s4_drop_in_an_unwinding_task_of_its_own() {
         cancelled(task);
     }
 }
+
+/// The last owner may go wherever code of the runtime runs, also in a loop inside a task and on the blocking pool.
+#[test]
+fn s4_dropped_by_a_loop_in_a_task_or_by_a_closure_of_unblock_it_does_not_wait() {
+    let ways: [fn(Arc<Runtime>); 2] = [
+        |own| {
+            let event_loop = corro::EventLoop::new().unwrap();
+            drop(event_loop.spawn(move || drop(own)));
+            drop(event_loop);
+        },
+        |own| corro::unblock(move || drop(own)),
+    ];
+    for way in ways {
+        let runtime = Arc::new(Runtime::builder().workers(1).build().unwrap());
+        let own = runtime.clone();
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
+        let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+        drop(runtime.spawn(move || {
+            let _over = over;
+            may_go_on.recv().unwrap();
+            corro::shield(|| way(own));
+        }));
+        drop(runtime);
+        go_on.send(()).unwrap();
+        assert!(is_over.recv().is_err(), "the task has ended");
+    }
+}
+
+/// Also what the destructors of thread-locals of its threads do has been done.
+#[test]
+fn s5_a_drop_waits_for_the_thread_locals_of_the_threads() {
+    static DROPPED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+    struct Slow;
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            (0..1000).for_each(|_| std::thread::yield_now());
+            DROPPED.store(true, SeqCst);
+        }
+    }
+    thread_local!(static SLOW: Slow = const { Slow });
+    let runtime = Runtime::builder().workers(1).build().unwrap();
+    runtime.run(|| SLOW.with(|_| ()));
+    drop(runtime);
+    assert!(DROPPED.load(SeqCst));
+}
+
+#[test]
+fn s5_a_thread_name_with_a_zero_byte_is_an_error() {
+    let error = Runtime::builder().thread_name("a\0b").build().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
