@@ -247,7 +247,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
         Step::Ended(End::of(outcome))
     }
 
-    /// Gives up a generator that cannot be closed here, since a `scope` in it would have to wait: it is never unwound,
+    /// Gives up a generator that cannot be closed here, since a `scope` or `join` in it would have to wait: it is never unwound,
     /// and its stack is lost, so that what borrows from it may go on. Whether it was one.
     fn leak_if_it_must_wait(&mut self) -> bool {
         let State::Live(live) = &self.state else { return false };
@@ -256,7 +256,7 @@ impl<'env, Y, S, R> Core<'env, Y, S, R> {
             return false;
         }
         std::mem::forget(std::mem::replace(&mut self.state, State::Closed(None)));
-        let sentence = "it has a `scope` open, whose tasks cannot be waited for here; it is leaked";
+        let sentence = "it has a `scope` or `join` open, whose tasks cannot be waited for here; it is leaked";
         unraisable::report(Unraisable::panic("a generator that was dropped", Box::new(sentence)));
         true
     }

@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use crate::task::{Id, Task};
+use crate::driver::blocking::run_elsewhere;
+use crate::driver::{self, Driver};
+use crate::task::{self, Id, Mode, Reason, Task, Waker};
 
 #[derive(Default)]
 pub(super) struct Ending {
@@ -25,6 +28,8 @@ struct State {
     over: bool,
     /// Threads that have left.
     gone: usize,
+    /// Tasks to be told when one leaves.
+    waiters: Vec<Waker>,
     /// Workers that never started.
     missing: usize,
     /// Workers that have cancelled their tasks.
@@ -68,12 +73,36 @@ impl Ending {
     }
 
     pub(super) fn thread_is_gone(&self) {
-        self.state().gone += 1;
+        let waiters = {
+            let mut state = self.state();
+            state.gone += 1;
+            mem::take(&mut state.waiters)
+        };
         self.gone.notify_all();
+        waiters.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until so many threads have left, at most until `deadline`. Returns whether they have.
-    pub(super) fn wait(&self, threads: usize, deadline: Option<Instant>) -> bool {
+    /// Waits until so many threads have left. Returns whether they have. A task parks, and stops waiting when it is cancelled:
+    /// two runtimes may be dropped by tasks of one another.
+    pub(super) fn wait(&self, threads: usize) -> bool {
+        match task::mode() {
+            Mode::Task => self.wait_in_task(threads),
+            Mode::Unwinding => false,
+            Mode::Thread | Mode::Callback => self.wait_on_thread(threads, None),
+        }
+    }
+
+    /// The same, at most until `deadline` by the system's clock. A cancellation does not end it.
+    pub(super) fn wait_until(&self, threads: usize, deadline: Option<Instant>) -> bool {
+        let wait = || self.wait_on_thread(threads, deadline);
+        match task::mode() {
+            Mode::Task => run_elsewhere(wait).unwrap_or(false),
+            Mode::Unwinding => false,
+            Mode::Thread | Mode::Callback => wait(),
+        }
+    }
+
+    fn wait_on_thread(&self, threads: usize, deadline: Option<Instant>) -> bool {
         let mut state = self.state();
         while state.gone < threads {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -87,9 +116,24 @@ impl Ending {
         }
         true
     }
-}
 
-impl Ending {
+    fn wait_in_task(&self, threads: usize) -> bool {
+        let _external = driver::with_current(|driver| driver.map(Driver::external));
+        loop {
+            {
+                let mut state = self.state();
+                if state.gone >= threads {
+                    return true;
+                }
+                state.waiters.push(Waker::current());
+            }
+            if task::is_cancelled() {
+                return false;
+            }
+            task::park(Reason::Runtime);
+        }
+    }
+
     /// Counts threads that could not be started as gone, and as through.
     pub(super) fn abandon(&self, threads: usize) {
         let mut state = self.state();

@@ -17,7 +17,7 @@ mod seat;
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::panic::resume_unwind;
+use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::*, fence};
 use std::thread;
@@ -32,14 +32,15 @@ use self::metrics::Counters;
 pub use self::metrics::Metrics;
 use self::seat::Seat;
 use crate::coroutine;
-use crate::driver::Parts;
 use crate::driver::blocking::{self, Pool};
+use crate::driver::Parts;
 use crate::task::{self, Home, JoinError, JoinHandle, TaskRef, Word};
 use crate::worker::Settings;
 
 /// A scheduler on several threads, which steal work from one another.
 ///
-/// Dropping it cancels the tasks that are left and waits until they have unwound; see [`shutdown`](Runtime::shutdown).
+/// Dropping it cancels the tasks that are left and waits until they have unwound; see [`shutdown`](Runtime::shutdown). A
+/// task of another scheduler that drops it parks meanwhile; one that is cancelled does not wait.
 ///
 /// # Examples
 /// ```
@@ -203,6 +204,8 @@ impl Builder {
                 Err(error) => {
                     runtime.shared.ending.abandon(workers - index);
                     runtime.end();
+                    // Those that never had a worker. No thread is left that looks at them.
+                    runtime.shared.seats[index..].iter().for_each(|seat| seat.home.close());
                     return Err(error);
                 }
             }
@@ -287,7 +290,8 @@ impl Runtime {
         Metrics::of(&self.shared)
     }
 
-    /// Cancels all tasks and waits until they have unwound, at most for `timeout`.
+    /// Cancels all tasks and waits until they have unwound, at most for `timeout`. In a task of another scheduler, which
+    /// parks meanwhile, a cancellation point.
     ///
     /// # Errors
     /// When tasks are left after that time. Their threads go on, detached, and their stacks are never freed.
@@ -307,12 +311,14 @@ impl Runtime {
     /// ```
     pub fn shutdown(mut self, timeout: Duration) -> Result<(), ShutdownError> {
         assert!(!self.is_own_thread(), "`shutdown` was called in a task of the runtime itself: drop it there instead");
+        task::checkpoint();
         self.begin_end();
         let threads = self.shared.seats.len();
-        if self.shared.ending.wait(threads, Instant::now().checked_add(timeout)) {
+        if self.shared.ending.wait_until(threads, Instant::now().checked_add(timeout)) {
             self.join_threads();
             return Ok(());
         }
+        task::checkpoint();
         Err(self.shared.ending.error(threads))
     }
 
@@ -322,12 +328,11 @@ impl Runtime {
         self.shared.wake_all();
     }
 
-    /// Ends it. Waits, unless this is one of its own tasks.
+    /// Ends it. Waits, unless this is one of its own tasks, or one that is being cancelled.
     fn end(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {
             self.begin_end();
-            if !self.is_own_thread() {
-                self.shared.ending.wait(self.shared.seats.len(), None);
+            if !self.is_own_thread() && self.shared.ending.wait(self.shared.seats.len()) {
                 self.join_threads();
             }
         }
@@ -346,6 +351,10 @@ impl Runtime {
         self.threads.iter().any(|thread| thread.thread().id() == own) || self.shared.pool.is_own_thread()
     }
 }
+
+// Its state is as sound after a panic as before: tasks catch theirs.
+impl UnwindSafe for Runtime {}
+impl RefUnwindSafe for Runtime {}
 
 impl Drop for Runtime {
     fn drop(&mut self) {

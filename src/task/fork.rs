@@ -14,16 +14,18 @@
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cancel;
-use super::header::TaskRef;
+use super::header::{Header, TaskRef};
 use super::new_work::{NewWork, Word};
 use super::park::{self, Mode, Reason};
 use super::unwound::Unwound;
 use super::waker::Waker;
 use super::{Builder, Local, spawn_here_unchecked};
+use crate::coroutine;
 use crate::generator;
 
 /// Runs both closures and returns their results; another worker may run `b` at the same time.
@@ -52,17 +54,26 @@ use crate::generator;
 #[inline]
 pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
     match shared_work() {
-        Some(work) => join_here(work, a, b),
+        Some((task, work)) if cancel::is_in_generator(task) => join_in_generator(work.clone(), a, b),
+        Some((_, work)) => join_here(work, a, b),
         None => (a(), b()),
     }
 }
 
 /// Where a job can be pushed: in a task of a runtime that does not unwind.
 #[inline]
-fn shared_work<'a>() -> Option<&'a NewWork> {
+fn shared_work<'a>() -> Option<(&'a Header, &'a Rc<NewWork>)> {
     let task = park::running()?;
     let work = park::local()?.new_work()?;
-    (!task.context.is_unwinding()).then_some(work)
+    (!task.context.is_unwinding()).then_some((task, work))
+}
+
+/// A generator whose `a` yields may go on in another task, and after the worker has ended: so it keeps the deque, and is
+/// not unwound where it could not wait.
+#[cold]
+fn join_in_generator<A, B>(work: Rc<NewWork>, a: impl FnOnce() -> A, b: impl FnOnce() -> B + Send) -> (A, B) {
+    let _hold = coroutine::hold();
+    join_here(&work, a, b)
 }
 
 #[inline]
@@ -121,6 +132,9 @@ impl Head {
     /// Waits until the taker has finished, which is cancelled if `a` has failed or if the caller is.
     #[cold]
     fn wait(&self, mut cancel: bool) {
+        if self.latch.load(Acquire) == DONE {
+            return;
+        }
         if park::mode() != Mode::Task {
             generator::abort("a `join` was left where it cannot wait for its other side, which may borrow from it");
         }

@@ -220,7 +220,7 @@ pub(crate) struct Local {
     stack_size: usize,
     gate: Arc<Gate>,
     /// Of a worker of a runtime.
-    new_work: Option<NewWork>,
+    new_work: Option<Rc<NewWork>>,
     /// Tasks that wait for the end of a task that lives elsewhere.
     abroad: Cell<usize>,
     /// See [`barrier`].
@@ -239,7 +239,7 @@ impl Local {
             by_id: OnceCell::new(),
             stack_size,
             gate: Gate::new(home, stack_size),
-            new_work,
+            new_work: new_work.map(Rc::new),
             abroad: Cell::new(0),
             asymmetric: barrier::is_asymmetric(),
             closing: Cell::new(false),
@@ -252,7 +252,7 @@ impl Local {
     }
 
     #[inline]
-    pub(crate) fn new_work(&self) -> Option<&NewWork> {
+    pub(crate) fn new_work(&self) -> Option<&Rc<NewWork>> {
         self.new_work.as_ref()
     }
 

@@ -93,7 +93,12 @@ pub(crate) fn cancel(task: &TaskRef) {
     self::cancel::cancel(task);
 }
 
-/// The same, past all shields.
+/// Whether a cancellation reaches the code that asks.
+pub(crate) fn is_cancelled() -> bool {
+    running().is_some_and(self::cancel::is_pending)
+}
+
+/// Cancels a task past all shields.
 pub(crate) fn force(task: &TaskRef) {
     self::cancel::force(task);
 }

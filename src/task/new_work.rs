@@ -178,5 +178,7 @@ impl NewWork {
             Work::Task(task) => Word::task(task),
             Work::Job(job) => Word::job(job),
         });
+        // A sleeper may have looked meanwhile.
+        self.wake_if_hungry();
     }
 }

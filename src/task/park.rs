@@ -113,6 +113,7 @@ pub(crate) enum Reason {
     Unblock,
     Future,
     Fork,
+    Runtime,
 }
 
 impl fmt::Display for Reason {
@@ -126,6 +127,7 @@ impl fmt::Display for Reason {
             Reason::Writable(fd) => write!(f, "descriptor {fd} to be writable"),
             Reason::Unblock => f.write_str("a closure on the blocking pool"),
             Reason::Future => f.write_str("a future"),
+            Reason::Runtime => f.write_str("the end of a runtime"),
             Reason::Fork => f.write_str("the other side of its `join`"),
         }
     }

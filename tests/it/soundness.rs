@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use corro::{Co, Generator, Runtime, scope, sleep, spawn, spawn_local, yield_now};
 
-use crate::generator::child::aborts;
+use crate::generator::child::{aborts, stderr_of};
 use crate::schedulers::everywhere;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -304,4 +304,53 @@ fn t6_payloads_whose_destructors_panic() {
         }
         all_is_well();
     });
+}
+
+/// A wrapper that panics on other threads takes `&Co` past the bounds of `join`, so that a generator yields inside of it
+/// and outlives its worker, and the deque in which the second closure lies.
+#[test]
+fn t6_a_generator_with_a_join_open_may_outlive_its_worker() {
+    thread_local!(static KEEP: RefCell<Option<Generator<i32>>> = const { RefCell::new(None) });
+    let stderr = stderr_of(|| {
+        for workers in [1, 2, 4] {
+            let runtime = runtime(workers);
+            runtime.run(|| {
+                let mut generator = Generator::new(|co: &Co<i32>| {
+                    let co = send_wrapper::SendWrapper::new(co);
+                    corro::join(
+                        move || {
+                            co.yield_(1);
+                        },
+                        || (),
+                    );
+                });
+                assert_eq!(generator.next(), Some(1));
+                KEEP.with(|keep| *keep.borrow_mut() = Some(generator));
+            });
+            drop(runtime);
+        }
+    });
+    assert!(stderr.is_none_or(|stderr| stderr.matches("`scope` or `join` open").count() == 3));
+}
+
+/// The same generator goes on where its worker still is: in a task, and in one of a loop inside a task.
+#[test]
+fn t6_a_generator_with_a_join_open_goes_on_in_another_task() {
+    let new = || {
+        Generator::new(|co: &Co<i32>| {
+            let co = send_wrapper::SendWrapper::new(co);
+            let (sent, b) = corro::join(move || co.yield_(1), || 2);
+            assert_eq!((sent, b), ((), 2));
+        })
+    };
+    for workers in [1, 2, 4] {
+        runtime(workers).run(|| {
+            let mut generator = new();
+            assert_eq!(generator.next(), Some(1));
+            spawn_local(move || assert_eq!(generator.next(), None)).join().unwrap();
+            let mut generator = new();
+            assert_eq!(generator.next(), Some(1));
+            spawn_local(move || drop(generator)).join().unwrap();
+        });
+    }
 }

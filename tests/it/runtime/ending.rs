@@ -337,3 +337,67 @@ fn s5_a_thread_name_with_a_zero_byte_is_an_error() {
     let error = Runtime::builder().thread_name("a\0b").build().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 }
+
+/// Two runtimes, each dropped last by a task of the other: a task that is cancelled does not wait for the other's end.
+#[test]
+fn s4_runtimes_dropped_by_tasks_of_one_another_come_to_an_end() {
+    for workers in [1, 2] {
+        let (first, second) = (Arc::new(runtime(workers)), runtime(workers));
+        let (owned, (waits, is_waiting)) = (first.clone(), mpsc::channel());
+        drop(second.spawn(move || {
+            let _owned = owned;
+            waits.send(()).unwrap();
+            sleep(HOUR);
+        }));
+        is_waiting.recv().unwrap();
+        let task = first.spawn(move || drop(second));
+        drop(first);
+        let _ = task.join();
+    }
+}
+
+/// The task that drops a runtime parks: the others of its worker go on, by one of which the runtime can end.
+#[test]
+fn s5_a_task_that_drops_a_runtime_lets_others_run() {
+    let both = |scheduler: &dyn Fn(&(dyn Fn() + Sync))| {
+        scheduler(&|| {
+            let (go_on, may_go_on) = mpsc::channel::<()>();
+            let (waits, is_waiting) = mpsc::channel::<()>();
+            let dropped = runtime(1);
+            drop(dropped.spawn(move || {
+                waits.send(()).unwrap();
+                shield(|| unblock(move || may_go_on.recv().unwrap()));
+            }));
+            unblock(move || is_waiting.recv().unwrap());
+            let drops = spawn(move || drop(dropped));
+            spawn(move || go_on.send(()).unwrap()).join().unwrap();
+            drops.join().unwrap();
+        });
+    };
+    both(&|test| corro::run(test));
+    both(&|test| runtime(1).run(test));
+}
+
+#[test]
+fn s5_shutdown_in_a_task_of_another_scheduler_parks_it() {
+    corro::run(|| {
+        let stubborn = runtime(1);
+        let handle = stubborn.spawn(|| shield(|| sleep(HOUR)));
+        let ended = Arc::new(AtomicBool::new(false));
+        let sees = ended.clone();
+        let other = spawn(move || sees.store(true, SeqCst));
+        until(|| stubborn.metrics().live == 1);
+        let error = stubborn.shutdown(ms(20)).unwrap_err();
+        assert!(ended.load(SeqCst) && other.is_finished());
+        assert_eq!(error.tasks().len(), 1);
+        drop(handle);
+    });
+}
+
+#[test]
+fn s3_a_runtime_and_handles_may_be_used_where_a_panic_is_caught() {
+    let runtime = runtime(1);
+    let handle = runtime.spawn(|| 1);
+    assert_eq!(std::panic::catch_unwind(|| runtime.run(|| 1)).unwrap(), 1);
+    assert_eq!(std::panic::catch_unwind(|| handle.join().unwrap()).unwrap(), 1);
+}

@@ -2,6 +2,7 @@
 
 use std::fs::read_dir;
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
@@ -149,5 +150,30 @@ fn s5_the_pools_threads_go_with_the_runtime() {
         assert!(threads() <= 2 + 2 + 3, "no more than was asked for: {}", threads());
         drop(runtime);
         settles(|| threads() <= 2);
+    });
+}
+
+/// When threads run out, those that were started end, and what was made for the others goes too.
+#[test]
+fn s5_a_build_that_fails_for_want_of_threads_leaves_nothing() {
+    use nix::sys::resource::{Resource, setrlimit};
+    use nix::unistd::{Uid, setuid};
+    isolated(|| {
+        drop(runtime(1));
+        settles(|| threads() <= 2);
+        let alone = threads();
+        // The limit does not hold for root. A user of another number may not list the descriptors of this process, but
+        // a new one gets the lowest number that is free.
+        setrlimit(Resource::RLIMIT_NPROC, 40, 40).unwrap();
+        if Uid::current().is_root() {
+            setuid(Uid::from_raw(64_321)).unwrap();
+        }
+        let lowest = || std::fs::File::open("/dev/null").unwrap().as_raw_fd();
+        let before = lowest();
+        for _ in 0..5 {
+            assert!(corro::Runtime::builder().workers(300).build().is_err());
+            settles(|| threads() == alone);
+            assert_eq!(lowest(), before);
+        }
     });
 }

@@ -168,7 +168,7 @@ fn t5_a_generator_with_a_scope_that_cannot_wait_where_it_is_dropped_is_leaked() 
         // The children cannot end, since their loop does not run.
         drop(generator);
     });
-    let sentence = "it has a `scope` open, whose tasks cannot be waited for here";
+    let sentence = "it has a `scope` or `join` open, whose tasks cannot be waited for here";
     assert!(stderr.is_none_or(|stderr| stderr.contains(sentence)));
 }
 
@@ -185,7 +185,7 @@ fn t7_a_generator_with_a_scope_that_is_dropped_in_an_unwind_is_leaked() {
             assert!(task.join().unwrap_err().is_panic());
         });
     });
-    let sentence = "it has a `scope` open, whose tasks cannot be waited for here";
+    let sentence = "it has a `scope` or `join` open, whose tasks cannot be waited for here";
     assert!(stderr.is_none_or(|stderr| stderr.contains(sentence)));
 }
 
