@@ -54,7 +54,7 @@ fn origin() -> Instant {
 }
 
 /// The time that does not come.
-const NEVER: u64 = u64::MAX;
+pub(crate) const NEVER: u64 = u64::MAX;
 
 /// What a descriptor is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

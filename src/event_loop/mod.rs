@@ -17,7 +17,7 @@ pub use self::handle::Handle;
 pub use self::trap::Trap;
 use self::trap::{Watches, drive};
 use crate::coroutine;
-use crate::driver::{Direction, Target, TimerKey, blocking};
+use crate::driver::{Direction, NEVER, Target, TimerKey, blocking};
 use crate::generator::Generator;
 use crate::task::{self, Callback, JoinHandle, Local, Ready};
 use crate::worker::{Deadlock, Settings, Worker};
@@ -227,7 +227,7 @@ impl EventLoop {
         TimerHandle { callback, timer: None, worker: Rc::downgrade(&self.worker) }
     }
 
-    /// Has `callback` called after `delay`.
+    /// Has `callback` called after `delay`; never, if no clock can tell that time.
     pub fn call_later(&self, delay: Duration, callback: impl FnOnce() + 'static) -> TimerHandle {
         self.call_at_ns(self.worker.driver.after(delay), callback)
     }
@@ -239,7 +239,8 @@ impl EventLoop {
 
     fn call_at_ns(&self, deadline: u64, callback: impl FnOnce() + 'static) -> TimerHandle {
         let callback = Callback::new(callback);
-        let timer = Some(self.worker.driver.timers.borrow_mut().add(deadline, Target::Call(callback.clone())));
+        let add = || self.worker.driver.timers.borrow_mut().add(deadline, Target::Call(callback.clone()));
+        let timer = (deadline != NEVER).then(add);
         TimerHandle { callback, timer, worker: Rc::downgrade(&self.worker) }
     }
 

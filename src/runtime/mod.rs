@@ -32,8 +32,8 @@ use self::metrics::Counters;
 pub use self::metrics::Metrics;
 use self::seat::Seat;
 use crate::coroutine;
-use crate::driver::blocking::{self, Pool};
 use crate::driver::Parts;
+use crate::driver::blocking::{self, Pool};
 use crate::task::{self, Home, JoinError, JoinHandle, TaskRef, Word};
 use crate::worker::Settings;
 

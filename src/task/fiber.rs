@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::io;
 use std::mem;
 use std::ptr;
+use std::sync::atomic::Ordering::*;
 
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, REFERENCE, TaskRef};
 use super::home::Local;
@@ -18,7 +19,6 @@ use super::park::RUNNING;
 use super::ring::Ready;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};
 use crate::generator;
-use std::sync::atomic::Ordering::*;
 
 /// Idle fibers that a worker keeps, per stack size in use.
 const IDLE: usize = 128;

@@ -247,8 +247,15 @@ unsafe fn start<F: FnOnce() -> T, T>(head: *const Head, local: &Local) {
     struct Taken<F: FnOnce() -> T, T>(*const Job<F, T>);
     impl<F: FnOnce() -> T, T> Drop for Taken<F, T> {
         fn drop(&mut self) {
-            // SAFETY: the caller stays until `finish`.
-            unsafe { (*self.0).head.finish() };
+            // SAFETY: the caller stays until `finish`; until then the result is the taker's.
+            unsafe {
+                // A task that was cancelled is dropped in its turn; here no turn could begin.
+                if park::running().is_none() {
+                    let text = "the other side of a `join` could not start: no stack could be had";
+                    *(*self.0).result.get() = Some(Err(Unwound::Panicked(Box::new(text))));
+                }
+                (*self.0).head.finish();
+            }
         }
     }
     let taken = Taken(head.cast::<Job<F, T>>());
