@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake};
 
-use crate::driver;
 use crate::task::{self, Mode, Reason, Waker};
 
 /// Waits for a future, which is polled here; the task parks meanwhile, a plain thread blocks.
@@ -62,7 +61,7 @@ impl Woken {
         while !self.is_set.swap(false, Acquire) {
             match task::mode() {
                 Mode::Task | Mode::Thread => {}
-                Mode::Callback => driver::refuse_callback(),
+                Mode::Callback => task::refuse_callback(),
                 Mode::Unwinding => panic!("`block_on` would have to wait, and a task that unwinds cannot"),
             }
             *self.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(Waker::current());

@@ -42,6 +42,7 @@ compile_error!("corro unwinds coroutines to run their destructors: build with pa
 mod block_on;
 mod blocking;
 mod cancellation;
+pub mod channel;
 mod coroutine;
 mod driver;
 pub mod event_loop;
@@ -49,6 +50,8 @@ pub mod generator;
 pub mod io;
 pub mod net;
 pub mod runtime;
+pub mod select;
+pub mod sync;
 pub mod task;
 pub mod time;
 mod worker;

@@ -72,7 +72,8 @@ impl Worker {
             driver.set_virtual_time(driver.now());
         }
         let notifier = driver.notifier();
-        let local = Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size, None);
+        let local =
+            Local::new(Home::open(Box::new(move || notifier.notify())), settings.stack_size, None, settings.seed);
         Ok(Worker::of(&settings, local, driver, on_end))
     }
 
@@ -84,7 +85,7 @@ impl Worker {
         new_work: NewWork,
         on_end: Box<dyn Fn(&TaskRef)>,
     ) -> Worker {
-        let local = Local::new(home, settings.stack_size, Some(new_work));
+        let local = Local::new(home, settings.stack_size, Some(new_work), settings.seed);
         Worker::of(&settings, local, Driver::of(parts, settings.blocking_threads), on_end)
     }
 

@@ -186,7 +186,7 @@ pub(crate) fn run_elsewhere<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result
     match task::mode() {
         Mode::Task => run_in_pool(f),
         Mode::Thread => Ok(f()),
-        Mode::Callback => super::refuse_callback(),
+        Mode::Callback => task::refuse_callback(),
         Mode::Unwinding => Err(super::would_suspend()),
     }
 }

@@ -208,19 +208,31 @@ impl Notifier {
 
 /// Blocks the thread until `fd` is ready, or the deadline has passed.
 pub(crate) fn block_on_fd(fd: RawFd, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
+    let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    poll_fd(fd, direction, left).map(|_is_ready| ())
+}
+
+/// Whether `fd` is ready now.
+///
+/// # Errors
+/// `EBADF` if there is no such descriptor.
+pub(crate) fn poll_now(fd: RawFd, direction: Direction) -> io::Result<bool> {
+    poll_fd(fd, direction, || Some(Duration::ZERO))
+}
+
+fn poll_fd(fd: RawFd, direction: Direction, left: impl Fn() -> Option<Duration>) -> io::Result<bool> {
     let fd = borrow(fd)?;
     let flags = match direction {
         Direction::Read => PollFlags::IN,
         Direction::Write => PollFlags::OUT,
     };
     loop {
-        let left = deadline.map(|deadline| to_timespec(deadline.saturating_duration_since(Instant::now())));
         let mut fds = [PollFd::new(&fd, flags)];
-        match rustix::event::poll(&mut fds, left.as_ref()) {
+        match rustix::event::poll(&mut fds, left().map(to_timespec).as_ref()) {
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
             Ok(_) if fds[0].revents().contains(PollFlags::NVAL) => return Err(Errno::BADF.into()),
-            Ok(_) => return Ok(()),
+            Ok(count) => return Ok(count > 0),
         }
     }
 }

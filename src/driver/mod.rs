@@ -4,7 +4,7 @@
 //! - [`Driver::timers`]: the worker pops what is due; [`Alarm`] is a timer that goes with its frame.
 //! - [`Source`]: what a socket waits with. [`wait_fd`], [`Driver::call_when`]: waits for other descriptors.
 //! - [`run_elsewhere`](blocking::run_elsewhere), [`Driver::pool`]: threads for what would block.
-//! - [`enter`], [`with_current`]: the driver of the worker that runs on this thread.
+//! - [`enter`], [`with_current`]: the driver of the worker that runs on this thread. `thread.rs`: that of a plain thread.
 //!
 //! ```text
 //!  net, io, process ...      Source::wait      wait_fd       Alarm, pause      run_elsewhere
@@ -23,6 +23,7 @@ mod epoll;
 mod heap;
 mod oneshot;
 mod source;
+mod thread;
 mod timer;
 mod wait;
 
@@ -40,11 +41,12 @@ use self::oneshot::{Oneshots, Then};
 use crate::task::{self, Callback, Reason, Trigger, Waker};
 
 pub(crate) use self::epoll::Notifier;
+pub(crate) use self::epoll::poll_now;
 pub(crate) use self::oneshot::WaitKey;
 pub(crate) use self::source::{CountedWait, Seen, Source};
 pub(crate) use self::timer::{Key as TimerKey, Timers};
 pub use self::wait::WouldSuspend;
-pub(crate) use self::wait::{Alarm, pause, pause_until, refuse_callback, wait_fd, with_timeout, would_suspend};
+pub(crate) use self::wait::{Deadline, FdWatch, pause, pause_until, wait_fd, with_timeout, would_suspend};
 
 /// Where a driver's nanoseconds begin: long ago, so that deadlines that are past have their order too.
 fn origin() -> Instant {

@@ -24,8 +24,8 @@ use rustix::event::epoll::EventFlags;
 
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
-use super::{Alarm, Direction, Driver, Target, now, refuse_callback, with_current, would_suspend};
-use crate::task::{self, Mode, Reason, WaitQueue, Waker};
+use super::{Deadline, Direction, Driver, with_current, would_suspend};
+use crate::task::{self, Locked, Mode, Monitor, Operation, Reason, refuse_callback};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -109,8 +109,8 @@ pub(crate) struct Readiness {
 }
 
 struct Side {
-    queue: WaitQueue,
-    /// Changed under the lock of the queue only.
+    monitor: Monitor<(), ()>,
+    /// Changed under the lock of the monitor only.
     events: AtomicU64,
 }
 
@@ -136,12 +136,12 @@ impl Readiness {
 
 impl Default for Side {
     fn default() -> Side {
-        Side { queue: WaitQueue::new(), events: AtomicU64::new(0) }
+        Side { monitor: Monitor::new(()), events: AtomicU64::new(0) }
     }
 }
 
 impl Side {
-    /// Relaxed: the queue's lock orders the look that decides, and a stale count before an attempt only makes for
+    /// Relaxed: the monitor's lock orders the look that decides, and a stale count before an attempt only makes for
     /// one more attempt.
     #[inline]
     fn seen(&self) -> Seen {
@@ -149,21 +149,45 @@ impl Side {
     }
 
     fn wait(&self, reason: Reason, seen: Seen, deadline: Option<Instant>) {
-        let came = || self.seen() != seen;
-        match deadline {
-            None => self.queue.wait(reason, came),
-            Some(deadline) => {
-                let _alarm = Alarm::set(deadline, Target::Wake(Waker::current()));
-                self.queue.wait_until(reason, came, || now() >= deadline);
-            }
-        }
+        task::checkpoint();
+        let mut event = Event { side: self, seen, reason };
+        // Late, or not: the caller tries again and sees.
+        let _ = self.monitor.perform(&mut event, &mut Deadline::at(deadline));
     }
 
     /// All of them: each tries again, and who comes too late waits again.
     fn wake(&self) {
-        self.queue.wake_all_with(|_waiters| {
-            self.events.fetch_add(1, Relaxed);
-        });
+        let mut locked = self.monitor.lock();
+        self.events.fetch_add(1, Relaxed);
+        locked.choose_all(0, |()| ());
+    }
+}
+
+/// Waits for an event that is not among those seen.
+struct Event<'a> {
+    side: &'a Side,
+    seen: Seen,
+    reason: Reason,
+}
+
+impl Operation<(), ()> for Event<'_> {
+    fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    fn attempt(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
+        self.side.seen() != self.seen
+    }
+
+    fn offer(&mut self) {}
+
+    fn settle(&mut self, (): ()) {}
+
+    fn withdraw(&mut self, _locked: &mut Locked<'_, (), ()>, (): ()) {}
+
+    /// All were woken.
+    fn pass_on(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
+        true
     }
 }
 

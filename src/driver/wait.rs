@@ -2,9 +2,10 @@
 //!
 //! - [`Alarm`]: a timer that goes with the frame that set it.
 //! - [`pause`], [`pause_until`]: wait for a time. [`wait_fd`]: waits for any descriptor.
-//! - [`WouldSuspend`], [`refuse_callback`]: the answers to those who cannot wait.
+//! - [`Deadline`]: how long an operation of a monitor may wait.
+//! - [`WouldSuspend`]: the answer to those who cannot wait.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use super::epoll::block_on_fd;
 use super::oneshot::Oneshots;
+use super::thread;
 use super::{Direction, Driver, NEVER, Target, TimerKey, Timers, WaitKey, now, with_current};
-use crate::task::{self, CancelScope, Fired, Mode, Reason, WaitQueue, Waker};
+use crate::task::{self, CancelScope, Fired, Limit, Mode, Reason, Waker, refuse_callback};
 
 /// A timer that is cancelled when this is dropped.
 pub(crate) struct Alarm(Option<(Rc<RefCell<Timers<Target>>>, TimerKey)>);
@@ -45,6 +47,47 @@ impl Drop for Alarm {
         // The timers may be those of another loop: a generator goes on where it is resumed.
         let target = self.0.as_ref().and_then(|(timers, key)| timers.borrow_mut().cancel(*key));
         drop(target);
+    }
+}
+
+/// A limit for waits: a time, or none.
+pub(crate) struct Deadline {
+    at: Option<Instant>,
+    alarm: Option<Alarm>,
+}
+
+impl Deadline {
+    /// `None` is no limit.
+    pub(crate) fn at(at: Option<Instant>) -> Deadline {
+        Deadline { at, alarm: None }
+    }
+
+    /// This long from now on; a time that no clock can tell is no limit.
+    pub(crate) fn after(duration: Duration) -> Deadline {
+        Deadline::at(now().checked_add(duration))
+    }
+}
+
+impl Limit for Deadline {
+    fn start(&mut self) {
+        if let Some(at) = self.at
+            && task::mode() == Mode::Task
+            && self.alarm.is_none()
+        {
+            self.alarm = Some(Alarm::set(at, Target::Wake(Waker::current())));
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.at.is_some_and(|at| now() >= at)
+    }
+
+    fn park(&self, reason: Reason) {
+        match task::mode() {
+            Mode::Thread if thread::park(self.at) => {}
+            Mode::Thread => task::park_thread(self.at),
+            _ => task::park(reason),
+        }
     }
 }
 
@@ -124,45 +167,49 @@ pub(crate) fn wait_fd(fd: i32, direction: Direction) -> io::Result<()> {
 }
 
 fn wait_fd_in_task(fd: i32, direction: Direction) -> io::Result<()> {
-    let wait = Rc::new(Wait { queue: WaitQueue::new(), result: RefCell::new(None) });
-    let theirs = wait.clone();
-    let then = Box::new(move |result| {
-        *theirs.result.borrow_mut() = Some(result);
-        theirs.queue.wake_all_with(|_waiters| ());
-    });
-    let oneshots = with_current(|driver| driver.map(|driver| driver.oneshots.clone())).ok_or_else(no_driver)?;
-    let key = oneshots.add(fd, direction, then);
-    let _registered = Registered { oneshots, key };
+    task::checkpoint();
+    let watch = FdWatch::new(fd, direction)?;
     loop {
-        wait.queue.wait(direction.reason(fd), || wait.result.borrow().is_some());
-        if let Some(result) = wait.result.borrow_mut().take() {
+        if let Some(result) = watch.result() {
             return result;
         }
+        task::park(direction.reason(fd));
+        task::checkpoint();
     }
 }
 
-struct Wait {
-    queue: WaitQueue,
-    result: RefCell<Option<io::Result<()>>>,
-}
-
-/// Takes the wait back when a cancellation unwinds from it.
-struct Registered {
+/// A wait of the running task, or of this thread, for a descriptor, as long as this lives.
+pub(crate) struct FdWatch {
     oneshots: Rc<Oneshots>,
     key: Option<WaitKey>,
+    result: Rc<Cell<Option<io::Result<()>>>>,
 }
 
-impl Drop for Registered {
+impl FdWatch {
+    pub(crate) fn new(fd: i32, direction: Direction) -> io::Result<FdWatch> {
+        let here = with_current(|driver| driver.map(|driver| driver.oneshots.clone()));
+        let oneshots = here.map_or_else(thread::oneshots, Ok)?;
+        let result = Rc::new(Cell::new(None));
+        let (theirs, waiter) = (result.clone(), Waker::current());
+        let then = Box::new(move |outcome| {
+            theirs.set(Some(outcome));
+            waiter.wake();
+        });
+        let key = oneshots.add(fd, direction, then);
+        Ok(FdWatch { oneshots, key, result })
+    }
+
+    /// What came of it, once.
+    pub(crate) fn result(&self) -> Option<io::Result<()>> {
+        self.result.take()
+    }
+}
+
+impl Drop for FdWatch {
     fn drop(&mut self) {
         let then = self.key.and_then(|key| self.oneshots.cancel(key));
         drop(then);
     }
-}
-
-/// A callback runs on the worker's own stack: there is nothing to suspend.
-#[cold]
-pub(crate) fn refuse_callback() -> ! {
-    panic!("a callback of the event loop cannot wait: spawn a task for that")
 }
 
 #[cold]

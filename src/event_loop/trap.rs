@@ -1,6 +1,6 @@
 //! Generators as tasks, in the manner of Python 3.4: what they yield to the loop is a wish.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::RawFd;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::driver::{self, Direction};
 use crate::generator::{CoroutineState, Generator, GeneratorError};
-use crate::task::{self, Reason, WaitQueue};
+use crate::task::{self, Forever, Locked, Monitor, Operation, Reason};
 
 /// What a generator that runs as a task asks of the loop by yielding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +63,8 @@ fn grant(trap: Trap, watches: &Watches) -> io::Result<()> {
 #[derive(Default)]
 pub(super) struct Watches(RefCell<HashMap<task::Id, Rc<Watch>>>);
 
-struct Watch {
-    queue: WaitQueue,
-    ended: Cell<bool>,
-}
+/// One task's end: whether it has come.
+type Watch = Monitor<bool, ()>;
 
 impl Watches {
     fn wait(&self, id: task::Id) -> io::Result<()> {
@@ -77,18 +75,42 @@ impl Watches {
         task.watched.set(true);
         let watch = {
             let mut watches = self.0.borrow_mut();
-            let new = || Rc::new(Watch { queue: WaitQueue::new(), ended: Cell::new(false) });
-            watches.entry(id).or_insert_with(new).clone()
+            watches.entry(id).or_insert_with(|| Rc::new(Watch::new(false))).clone()
         };
-        watch.queue.wait(Reason::End(id), || watch.ended.get());
-        Ok(())
+        task::checkpoint();
+        watch.perform(&mut End(id), &mut Forever).map_err(|_unwinding| driver::would_suspend())
     }
 
     pub(super) fn end(&self, id: task::Id) {
         let watch = self.0.borrow_mut().remove(&id);
         if let Some(watch) = watch {
-            watch.ended.set(true);
-            watch.queue.wake_all_with(|_| ());
+            let mut ended = watch.lock();
+            *ended = true;
+            ended.choose_all(0, |()| ());
         }
+    }
+}
+
+/// Waits for a task's end.
+struct End(task::Id);
+
+impl Operation<bool, ()> for End {
+    fn reason(&self) -> Reason {
+        Reason::End(self.0)
+    }
+
+    fn attempt(&mut self, ended: &mut Locked<'_, bool, ()>) -> bool {
+        **ended
+    }
+
+    fn offer(&mut self) {}
+
+    fn settle(&mut self, (): ()) {}
+
+    fn withdraw(&mut self, _ended: &mut Locked<'_, bool, ()>, (): ()) {}
+
+    /// All were told.
+    fn pass_on(&mut self, _ended: &mut Locked<'_, bool, ()>) -> bool {
+        true
     }
 }

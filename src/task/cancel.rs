@@ -89,11 +89,25 @@ fn look(task: &Header) {
         return;
     }
     if is_pending(task) {
-        // One that swallows each unwind, and tries again, must not keep the others from theirs.
-        park::count_operation();
-        coroutine::unwind(Cancellation);
+        unwind();
     }
     clear_fired(task);
+}
+
+/// Unwinds, where a cancellation was found to be pending.
+#[cold]
+pub(super) fn unwind() -> ! {
+    // One that swallows each unwind, and tries again, must not keep the others from theirs.
+    park::count_operation();
+    coroutine::unwind(Cancellation);
+}
+
+/// Whether a cancellation reaches the code that runs.
+#[inline]
+pub(super) fn is_pending_here() -> bool {
+    park::running().is_some_and(|task| {
+        (task.state.load(Relaxed) & (CANCELLED | FIRED) != 0 || is_in_generator(task)) && is_pending(task)
+    })
 }
 
 /// Whether a cancellation reaches the code that runs now in `task`, the running one.

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::*;
 
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, REFERENCE, TaskRef};
 use super::home::Local;
+use super::local;
 use super::park::RUNNING;
 use super::ring::Ready;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};
@@ -72,6 +73,7 @@ fn run_tasks(yielder: &FiberYielder, (): ()) {
             // SAFETY: on the home thread, on the task's own stack, once.
             unsafe { task.run() };
         }
+        local::drop_all(task);
         complete(task);
         yielder.suspend(Stop::Ended);
     }
@@ -239,6 +241,7 @@ fn fail(local: &Local, task: &TaskRef, error: io::Error) {
     let failure = Failure::Panicked(Box::new(format!("the task could not start: {error}")));
     // SAFETY: on the home thread, in place of `run`.
     unsafe { task.give_up(failure) };
+    local::drop_all(task);
     complete(task);
     task.phase.set(Phase::Ended);
     local.forget(task);

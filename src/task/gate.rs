@@ -41,7 +41,7 @@ impl Gate {
     }
 
     fn settings(&self, is_call: bool) -> Settings {
-        Settings { id: next_id(), name: None, stack_size: self.stack_size, group: None, is_call }
+        Settings { id: next_id(), name: None, stack_size: self.stack_size, group: None, is_call, locals: None }
     }
 
     fn send(&self, task: TaskRef) -> Result<(), TaskRef> {

@@ -23,6 +23,7 @@ use super::fiber::{Fiber, FiberYielder};
 use super::group::Group;
 use super::home::Home;
 use super::join::Joiner;
+use super::local::Locals;
 use super::park::Reason;
 use crate::coroutine::{Cancellation, Context};
 
@@ -96,6 +97,8 @@ pub(crate) struct Header {
     pub(super) is_call: bool,
     pub(super) inbox_next: AtomicPtr<Header>,
     pub(super) joiner: UnsafeCell<Option<Joiner>>,
+    /// Its task-locals. Those that it is made with are `Send`; others come and go on the home thread.
+    pub(super) locals: Cell<Option<Box<Locals>>>,
     /// Set in the header of a plain thread.
     pub(super) thread: Option<std::thread::Thread>,
 }
@@ -151,6 +154,7 @@ pub(crate) struct Settings {
     pub(crate) stack_size: usize,
     pub(super) group: Option<Arc<Group>>,
     pub(super) is_call: bool,
+    pub(super) locals: Option<Box<Locals>>,
 }
 
 impl TaskRef {
@@ -162,7 +166,7 @@ impl TaskRef {
 
     /// Makes the header by which a plain thread is woken. It counts as done, so that nothing else is done with it.
     pub(super) fn of_thread() -> TaskRef {
-        let settings = Settings { id: 0, name: None, stack_size: 0, group: None, is_call: false };
+        let settings = Settings { id: 0, name: None, stack_size: 0, group: None, is_call: false, locals: None };
         let thread = Some(std::thread::current());
         let header = Header::new(settings, VTable::of::<fn(), ()>(), thread, DONE | REFERENCE);
         TaskRef::allocate(header, None::<fn()>)
@@ -266,6 +270,7 @@ impl Header {
             is_call: settings.is_call,
             inbox_next: AtomicPtr::new(ptr::null_mut()),
             joiner: UnsafeCell::new(None),
+            locals: Cell::new(settings.locals),
             thread,
         }
     }

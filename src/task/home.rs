@@ -22,6 +22,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::*, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fastrand::Rng;
+
 use super::barrier;
 use super::gate::Gate;
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
@@ -227,10 +229,12 @@ pub(crate) struct Local {
     asymmetric: bool,
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
+    random: RefCell<Rng>,
 }
 
 impl Local {
-    pub(crate) fn new(home: &'static Home, stack_size: usize, new_work: Option<NewWork>) -> Local {
+    /// With a seed the choices that tasks leave to chance are the same each time.
+    pub(crate) fn new(home: &'static Home, stack_size: usize, new_work: Option<NewWork>, seed: Option<u64>) -> Local {
         Local {
             home,
             ready: Ring::new(),
@@ -243,7 +247,13 @@ impl Local {
             abroad: Cell::new(0),
             asymmetric: barrier::is_asymmetric(),
             closing: Cell::new(false),
+            random: RefCell::new(seed.map_or_else(Rng::new, Rng::with_seed)),
         }
+    }
+
+    /// A random number below `limit`.
+    pub(super) fn random_below(&self, limit: usize) -> usize {
+        self.random.borrow_mut().usize(..limit)
     }
 
     /// The stack size of tasks that ask for none, in bytes.

@@ -20,7 +20,8 @@ use std::task::{Context, Poll};
 
 use super::cancel::{self, checkpoint};
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, TaskRef};
-use super::home::Local;
+use super::home::{Abroad, Local};
+use super::join_set::Ended;
 use super::park::{Mode, Reason, begin_operation, local, mode, park, running};
 use super::waker::Waker;
 
@@ -28,6 +29,8 @@ use super::waker::Waker;
 pub(super) enum Joiner {
     Waiter(Waker),
     Future(std::task::Waker),
+    /// A set, and the task's number in it.
+    Member(Ended, usize),
 }
 
 impl Joiner {
@@ -35,6 +38,7 @@ impl Joiner {
         match self {
             Joiner::Waiter(waker) => waker.wake(),
             Joiner::Future(waker) => super::header::swallow_panic(|| waker.wake()),
+            Joiner::Member(set, number) => set.tell(number),
         }
     }
 }
@@ -89,7 +93,7 @@ impl<T> JoinHandle<T> {
         begin_operation();
         if !self.task.is_done() {
             if mode() == Mode::Unwinding {
-                return Err(JoinError(Kind::WouldSuspend));
+                return Err(JoinError::would_suspend());
             }
             self.wait();
         }
@@ -102,24 +106,28 @@ impl<T> JoinHandle<T> {
     }
 
     fn wait(&self) {
-        if self.polled {
-            drop(Leave(&self.task));
-        }
         if let (Some(me), Some(local)) = (running(), local())
             && (local.is_home_of(&self.task) || local.take_back(&self.task))
         {
             return self.wait_here(me);
         }
-        if self.task.is_done() || !self.set_joiner(Joiner::Waiter(Waker::current())) {
-            return;
-        }
-        let leave = Leave(&self.task);
-        let _abroad = local().map(Local::wait_abroad);
+        let Some(_waiting) = self.await_end() else { return };
         while !self.task.is_done() {
             park(Reason::End(self.id()));
             checkpoint();
         }
-        std::mem::forget(leave);
+    }
+
+    /// Has the running task, or this thread, woken at the end, as long as the result lives. `None`: the task has ended.
+    pub(super) fn await_end(&self) -> Option<Waiting> {
+        if self.polled {
+            Waiting::leave(&self.task);
+        }
+        if self.task.is_done() || !self.set_joiner(Joiner::Waiter(Waker::current())) {
+            return None;
+        }
+        let abroad = local().filter(|local| !local.is_home_of(&self.task)).map(Local::wait_abroad);
+        Some(Waiting { task: self.task.clone(), _abroad: abroad })
     }
 
     /// Waits for a task of the same worker: no atomics, and no reference to the waiter is counted.
@@ -130,6 +138,17 @@ impl<T> JoinHandle<T> {
             park(Reason::End(self.id()));
             checkpoint();
         }
+    }
+
+    /// Has `joiner` told of the end, until the handle joins or is polled. `false`: the task has ended.
+    pub(super) fn tell(&self, joiner: Joiner) -> bool {
+        Waiting::leave(&self.task);
+        !self.task.is_done() && self.set_joiner(joiner)
+    }
+
+    /// The result of a task that has ended.
+    pub(super) fn join_ended(mut self) -> Result<T, JoinError> {
+        self.take()
     }
 
     /// Puts a joiner in place. `false`: the task has ended.
@@ -146,7 +165,7 @@ impl<T> JoinHandle<T> {
         state & DONE == 0
     }
 
-    fn take(&mut self) -> Result<T, JoinError> {
+    pub(super) fn take(&mut self) -> Result<T, JoinError> {
         self.taken = true;
         // SAFETY: the task is done and this is its handle, of this type.
         match unsafe { self.task.take_result::<T>() } {
@@ -178,16 +197,25 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// Takes the joiner back when the wait ends early.
-struct Leave<'a>(&'a TaskRef);
+/// A wait for an end. As it is dropped the joiner is taken back.
+pub(super) struct Waiting {
+    task: TaskRef,
+    _abroad: Option<Abroad<'static>>,
+}
 
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        // AcqRel: if DONE is not set the task will not look, and the place is ours again.
-        if self.0.state.fetch_and(!JOINING, AcqRel) & DONE == 0 {
+impl Waiting {
+    fn leave(task: &TaskRef) {
+        // AcqRel: if DONE is not set the task will not look, and the place is the handle's again.
+        if task.state.fetch_and(!JOINING, AcqRel) & DONE == 0 {
             // SAFETY: as said.
-            unsafe { *self.0.joiner.get() = None };
+            unsafe { *task.joiner.get() = None };
         }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        Waiting::leave(&self.task);
     }
 }
 
@@ -207,7 +235,7 @@ impl<T> Future for JoinHandle<T> {
         if self.task.is_done() {
             return Poll::Ready(self.take());
         }
-        drop(Leave(&self.task));
+        Waiting::leave(&self.task);
         self.polled = true;
         if !self.task.is_done() && self.set_joiner(Joiner::Future(context.waker().clone())) {
             return Poll::Pending;
@@ -246,6 +274,10 @@ enum Kind {
 }
 
 impl JoinError {
+    pub(super) fn would_suspend() -> JoinError {
+        JoinError(Kind::WouldSuspend)
+    }
+
     /// Whether the task was cancelled.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0, Kind::Cancelled)

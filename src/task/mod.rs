@@ -6,7 +6,7 @@
 //! Cancelling a task unwinds it at its next *cancellation point*, which every blocking call of this crate is:
 //! destructors run, no panic is reported. A body that catches the unwind meets it again at its next blocking call.
 
-// This is the waist of the crate. What blocks, above, knows `park`, `Waker` and `WaitQueue` and names no scheduler;
+// This is the waist of the crate. What blocks, above, knows `park`, `Waker` and `Monitor` and names no scheduler;
 // the schedulers run what is `Ready` and know nothing of what blocks.
 //
 // header, block              the task itself: one block of memory, its state bits
@@ -14,8 +14,11 @@
 // home, ring, gate, barrier  where it lives: the inbox for other threads, the ready queue
 // new_work, fork             what any worker may start: new tasks, and halves of joins
 // fiber                      the coroutine that it runs on
-// park, waker, wait_queue    how it waits
-// join, cancel, token        how it ends
+// park, waker                how it waits
+// monitor, select, lock      what it waits for together with others, and what for among several
+// join, join_set             how its end is waited for
+// cancel, token              how it is cancelled
+// local                      what it has for itself
 // unwound                    an unwind that goes on after a wait
 
 pub(crate) mod barrier;
@@ -28,13 +31,17 @@ mod group;
 mod header;
 mod home;
 mod join;
+mod join_set;
+mod local;
+mod lock;
+mod monitor;
 mod new_work;
 mod park;
 mod ring;
 mod scope;
+mod select;
 mod token;
 mod unwound;
-mod wait_queue;
 mod waker;
 
 use std::cell::Cell;
@@ -52,14 +59,18 @@ pub(crate) use self::header::TaskRef;
 use self::header::{Header, Settings};
 pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
+pub use self::join_set::{AsCompleted, IntoHandle, JoinSet, as_completed, join_all, try_join_all};
+pub use self::local::LocalKey;
+pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
 pub(crate) use self::park::{
-    Entered, Mode, Reason, begin_operation, enter, give_way, local, mode, park, running, yield_now,
+    Entered, Mode, Reason, attach_thread, begin_operation, enter, give_way, local, mode, park, park_thread,
+    refuse_callback, running, sleep_thread, yield_now,
 };
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
+pub(crate) use self::select::{Arm, Arms, JoinArm, QueueArm, Ticket, attempt, select};
 pub use self::token::CancelToken;
-pub(crate) use self::wait_queue::WaitQueue;
 pub(crate) use self::waker::{Waker, prefetch};
 use crate::coroutine;
 
@@ -98,9 +109,19 @@ pub(crate) fn is_cancelled() -> bool {
     running().is_some_and(self::cancel::is_pending)
 }
 
+/// Unwinds, where an operation said that it is cancelled.
+pub(crate) fn unwind_cancelled() -> ! {
+    self::cancel::unwind()
+}
+
 /// Cancels a task past all shields.
 pub(crate) fn force(task: &TaskRef) {
     self::cancel::force(task);
+}
+
+/// A random number below `limit`; on a loop with a seed, the same in each run.
+fn random_below(limit: usize) -> usize {
+    local().map_or_else(|| fastrand::usize(..limit), |local| local.random_below(limit))
 }
 
 /// The running task, as its own code sees it.
@@ -204,7 +225,10 @@ fn new_task<T>(
 ) -> (TaskRef, JoinHandle<T>) {
     let stack_size = builder.stack_size.map_or(stack_size, coroutine::round_size);
     let name = builder.name.map(String::into_boxed_str);
-    let task = TaskRef::new(Settings { id: next_id(), name, stack_size, group, is_call: false }, body);
+    let task = TaskRef::new(
+        Settings { id: next_id(), name, stack_size, group, is_call: false, locals: local::inherited() },
+        body,
+    );
     if let Some(group) = &task.group {
         group.add(task.clone());
     }

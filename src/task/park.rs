@@ -5,14 +5,18 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::hint::spin_loop;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::*;
+use std::thread;
+use std::time::Instant;
 
 use super::Id;
 use super::cancel::{self, checkpoint};
 use super::fiber::{self, Stop};
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
-use super::home::Local;
+use super::home::{Home, Local};
 use crate::coroutine::{self, Context};
 
 thread_local! {
@@ -114,6 +118,16 @@ pub(crate) enum Reason {
     Future,
     Fork,
     Runtime,
+    Lock,
+    Permit,
+    Receive,
+    Send,
+    Select,
+    Notify,
+    Barrier,
+    Event,
+    Queue,
+    AnyEnd,
 }
 
 impl fmt::Display for Reason {
@@ -129,6 +143,16 @@ impl fmt::Display for Reason {
             Reason::Future => f.write_str("a future"),
             Reason::Runtime => f.write_str("the end of a runtime"),
             Reason::Fork => f.write_str("the other side of its `join`"),
+            Reason::Lock => f.write_str("a lock"),
+            Reason::Permit => f.write_str("a permit of a semaphore"),
+            Reason::Receive => f.write_str("a message of a channel"),
+            Reason::Send => f.write_str("room in a channel"),
+            Reason::Select => f.write_str("one arm of a `select`"),
+            Reason::Notify => f.write_str("the notify of a condition variable"),
+            Reason::Barrier => f.write_str("the others at a barrier"),
+            Reason::Event => f.write_str("an event to be set"),
+            Reason::Queue => f.write_str("the tasks of a queue to be done"),
+            Reason::AnyEnd => f.write_str("the end of one of several tasks"),
         }
     }
 }
@@ -137,12 +161,19 @@ impl fmt::Display for Reason {
 ///
 /// # Panics
 /// In a callback, which cannot wait; and where the task unwinds, which the callers rule out.
+#[inline(always)]
 pub(crate) fn park(reason: Reason) {
     match running() {
         Some(task) => park_task(task, reason),
-        None if LOCAL.get().is_null() => park_thread(),
-        None => panic!("a callback of the event loop cannot wait: spawn a task for that"),
+        None if LOCAL.get().is_null() => park_thread(None),
+        None => refuse_callback(),
     }
+}
+
+/// A callback runs on the worker's own stack: there is nothing to suspend.
+#[cold]
+pub(crate) fn refuse_callback() -> ! {
+    panic!("a callback of the event loop cannot wait: spawn a task for that")
 }
 
 #[inline(always)]
@@ -160,14 +191,64 @@ fn park_task(task: &Header, reason: Reason) {
     }
 }
 
-fn park_thread() {
+/// Looks for a wake so often before the thread blocks: an answer often comes sooner than a thread falls asleep.
+const SPINS: u32 = 100;
+
+/// [`park`] on a plain thread, until `deadline` at most.
+#[cold]
+pub(crate) fn park_thread(deadline: Option<Instant>) {
     let Ok(header) = THREAD.try_with(TaskRef::clone) else {
-        return std::thread::park();
+        return block_thread(deadline);
     };
-    // Acquire: see `wake_remote`.
-    while header.state.fetch_and(!NOTIFIED, Acquire) & NOTIFIED == 0 {
-        std::thread::park();
+    if has_cores()
+        && (0..SPINS).any(|_| {
+            take_wake(&header) || {
+                spin_loop();
+                false
+            }
+        })
+    {
+        return;
     }
+    while !take_wake(&header) && deadline.is_none_or(|deadline| Instant::now() < deadline) {
+        block_thread(deadline);
+    }
+}
+
+/// Whether a plain thread was woken; takes that back.
+fn take_wake(header: &Header) -> bool {
+    // Acquire: see `notify` in waker.rs.
+    header.state.load(Relaxed) & NOTIFIED != 0 && header.state.fetch_and(!NOTIFIED, Acquire) & NOTIFIED != 0
+}
+
+/// Has those who wake this plain thread notify `home` as well.
+pub(crate) fn attach_thread(home: Option<&'static Home>) {
+    let home = home.map_or(ptr::null_mut(), |home| ptr::from_ref(home).cast_mut());
+    // Relaxed: whoever is to wake the thread is told of it after this, under a lock. As the thread ends, `THREAD` may be gone.
+    let _ = THREAD.try_with(|header| header.home.store(home, Relaxed));
+}
+
+/// Runs `sleep`, which a notify of this plain thread's `home` ends, unless the thread was woken.
+pub(crate) fn sleep_thread(home: &Home, sleep: impl FnOnce()) {
+    let is_woken = || THREAD.try_with(|header| take_wake(header)).unwrap_or(true);
+    if !is_woken() && home.begin_sleep() {
+        sleep();
+        home.end_sleep();
+        is_woken();
+    }
+}
+
+fn block_thread(deadline: Option<Instant>) {
+    match deadline {
+        None => thread::park(),
+        Some(deadline) => thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+    }
+}
+
+/// Whether another thread can do something while this one spins.
+fn has_cores() -> bool {
+    static CORES: OnceLock<bool> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
 }
 
 /// Operations in a row that may be ready at once before a task gives way.

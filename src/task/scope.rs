@@ -150,6 +150,15 @@ impl<T> ScopedJoinHandle<'_, T> {
     pub fn name(&self) -> Option<&str> {
         self.handle.name()
     }
+
+    /// The task has ended when the scope has, so what a `T` borrows is there as long as one may have the handle.
+    pub(super) fn into_inner(self) -> JoinHandle<T> {
+        self.handle
+    }
+
+    pub(crate) fn inner(&mut self) -> &mut JoinHandle<T> {
+        &mut self.handle
+    }
 }
 
 impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {

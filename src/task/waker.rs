@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::*;
 
 use super::header::{DONE, NOTIFIED, REFERENCE, TaskRef};
+use super::home::Home;
 use super::park;
 
 /// Wakes one task, or one plain thread, from any thread. Waking too often, or after the end, does no harm.
@@ -67,31 +68,47 @@ pub(crate) fn prefetch<T>(address: *const T) {
 /// Wakes a task of another thread by way of its inbox, or a plain thread.
 #[cold]
 fn wake_remote(task: &TaskRef) {
+    if let Some(home) = notify(task, REFERENCE) {
+        // SAFETY: the reference that `notify` counted.
+        home.push(unsafe { TaskRef::from_raw(task.as_ptr()) });
+    }
+}
+
+/// As [`wake`], for a task of another thread, whose inbox takes this reference over.
+pub(super) fn wake_owned(task: TaskRef) {
+    if let Some(home) = notify(&task, 0) {
+        home.push(task);
+    }
+}
+
+/// Marks a task of another thread as notified, or wakes a plain thread. Returns the home whose inbox the task is to be
+/// put into; that takes a reference, for which `counted` is added.
+fn notify(task: &TaskRef, counted: usize) -> Option<&'static Home> {
     if let Some(thread) = &task.thread {
         // Release: what was done before the wake is seen by the thread that clears NOTIFIED.
         if task.state.fetch_or(NOTIFIED, Release) & NOTIFIED == 0 {
             thread.unpark();
+            // SAFETY: a home is never freed; null is that of a thread without a driver.
+            if let Some(home) = unsafe { task.home.load(Relaxed).as_ref() } {
+                home.notify();
+            }
         }
-        return;
+        return None;
     }
     // SAFETY: a home is never freed; null is that of a task that no worker has taken in yet.
-    let Some(home) = (unsafe { task.home.load(Relaxed).as_ref() }) else { return };
+    let home = unsafe { task.home.load(Relaxed).as_ref() }?;
     let mut state = task.state.load(Relaxed);
     loop {
-        if state & (NOTIFIED | DONE) != 0 {
-            // Already on its way: but what was done before this wake must be seen too, so store all the same.
-            if state & DONE != 0 || task.state.compare_exchange(state, state, AcqRel, Relaxed).is_ok() {
-                return;
-            }
-            state = task.state.load(Relaxed);
-            continue;
+        if state & DONE != 0 {
+            return None;
         }
-        // One more reference, which the inbox holds. AcqRel: see `Home::take_inbox`.
-        match task.state.compare_exchange_weak(state, (state | NOTIFIED) + REFERENCE, AcqRel, Relaxed) {
-            Ok(_) => break,
+        let is_on_its_way = state & NOTIFIED != 0;
+        // AcqRel: see `Home::take_inbox`. Stored also if it is on its way, since what was done before this wake must be
+        // seen too.
+        let notified = if is_on_its_way { state } else { (state | NOTIFIED) + counted };
+        match task.state.compare_exchange_weak(state, notified, AcqRel, Relaxed) {
+            Ok(_) => return (!is_on_its_way).then_some(home),
             Err(now) => state = now,
         }
     }
-    // SAFETY: the reference counted just now.
-    home.push(unsafe { TaskRef::from_raw(task.as_ptr()) });
 }

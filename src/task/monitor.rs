@@ -1,0 +1,493 @@
+//! Something that tasks and threads do together under a lock, and wait for one another over: a [`Monitor`].
+//!
+//! ```text
+//!  lock ─► attempt ── done ──► unlock, wake the chosen
+//!             └─ not now ──► a place at the tail of a queue ─► unlock ─► park … chosen, late, or cancelled
+//! ```
+//!
+//! What is done is an [`Operation`]; [`Monitor::perform`] does one, [`select`](super::select) one of several. The places
+//! of a queue lie on the waiters' own stacks, so nothing is allocated. Who can complete a waiter's operation *chooses*
+//! it: takes its place out, puts a value into its slot or takes one from there, and wakes it. So what a waiter waits for
+//! is handed over, and nobody who comes later can be quicker. A waiter that is chosen and cancelled before it runs
+//! passes on what it got.
+//!
+//! Invariants:
+//! - What is linked is valid, since the frame that a place lies in does not go before its place is out of the queue.
+//! - State, links and slots of linked places are touched under the lock only. `queued` is cleared, by whoever takes the
+//!   place out, as the last thing that is done to it: from then on the slot is the waiter's.
+//! - Under the lock no code of a user runs. Tasks of other threads are woken after it is released.
+
+use std::cell::{Cell, UnsafeCell};
+use std::mem::{self, ManuallyDrop};
+use std::ops::{Deref, DerefMut};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::*};
+
+use super::cancel;
+use super::header::{Header, TaskRef};
+use super::lock::Lock;
+use super::park::{self, Mode, Reason, mode, park};
+use super::select::Ticket;
+use super::waker;
+
+/// A state under a lock, and `N` queues of those who wait for it to change, first in, first out.
+pub(crate) struct Monitor<S, V, const N: usize = 1> {
+    lock: Lock,
+    inner: UnsafeCell<Inner<S, V, N>>,
+}
+
+struct Inner<S, V, const N: usize> {
+    queues: [List<V>; N],
+    state: S,
+}
+
+// SAFETY: state and slots go from thread to thread under the lock; the waiters are woken in ways made for that.
+unsafe impl<S: Send, V: Send, const N: usize> Send for Monitor<S, V, N> {}
+// SAFETY: as above.
+unsafe impl<S: Send, V: Send, const N: usize> Sync for Monitor<S, V, N> {}
+
+/// One thing to be done with a monitor, that may have to wait.
+pub(crate) trait Operation<S, V, const N: usize = 1> {
+    /// The queue that it waits in.
+    const QUEUE: usize = 0;
+
+    fn reason(&self) -> Reason;
+
+    /// Does it, if that can be done now.
+    fn attempt(&mut self, locked: &mut Locked<'_, S, V, N>) -> bool;
+
+    /// Whether [`attempt`](Self::attempt) would do it now. What `own` has in the queues does not count.
+    fn is_possible(&self, _locked: &Locked<'_, S, V, N>, _own: &Ticket) -> bool {
+        false
+    }
+
+    /// What lies in its place while it waits.
+    fn offer(&mut self) -> V;
+
+    /// It waits from now on. The lock is released.
+    fn entered(&mut self) {}
+
+    /// It was chosen; this lies in its place now.
+    fn settle(&mut self, slot: V);
+
+    /// It leaves the queue without having been chosen.
+    fn withdraw(&mut self, _locked: &mut Locked<'_, S, V, N>, slot: V);
+
+    /// It was chosen and settled, and its task is cancelled: what it got is for others. `false`: it cannot be undone.
+    fn pass_on(&mut self, locked: &mut Locked<'_, S, V, N>) -> bool;
+}
+
+/// How long an operation may wait.
+pub(crate) trait Limit {
+    /// The wait begins.
+    fn start(&mut self) {}
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Parks, until the limit at most.
+    #[inline(always)]
+    fn park(&self, reason: Reason) {
+        park(reason);
+    }
+}
+
+/// No limit.
+pub(crate) struct Forever;
+
+impl Limit for Forever {}
+
+/// Why an operation was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// Its limit is over.
+    Late,
+    /// The task unwinds and cannot wait.
+    Unwinding,
+    /// The task is cancelled. What it was given meanwhile is passed on.
+    Cancelled,
+}
+
+impl<S, V, const N: usize> Monitor<S, V, N> {
+    pub(crate) const fn new(state: S) -> Monitor<S, V, N> {
+        let inner = Inner { queues: [const { List::new() }; N], state };
+        Monitor { lock: Lock::new(), inner: UnsafeCell::new(inner) }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_, S, V, N> {
+        self.lock.acquire();
+        Locked { monitor: self, woken: ManuallyDrop::default() }
+    }
+
+    /// Does `operation`, waiting if need be. A cancellation of a wait unwinds from here.
+    ///
+    /// # Panics
+    /// In a callback of the event loop, where it would have to wait.
+    #[inline(always)]
+    pub(crate) fn perform<O: Operation<S, V, N>>(
+        &self,
+        operation: &mut O,
+        limit: &mut impl Limit,
+    ) -> Result<(), Undone> {
+        let mut locked = self.lock();
+        if operation.attempt(&mut locked) {
+            return Ok(());
+        }
+        let done = self.wait(locked, operation, limit, true);
+        if done == Err(Undone::Cancelled) {
+            cancel::unwind();
+        }
+        done
+    }
+
+    /// As [`perform`](Self::perform), but a cancellation is an error, or, if `cancellable` is not set, does not end it.
+    pub(crate) fn perform_calmly<O: Operation<S, V, N>>(
+        &self,
+        operation: &mut O,
+        limit: &mut impl Limit,
+        cancellable: bool,
+    ) -> Result<(), Undone> {
+        let mut locked = self.lock();
+        if operation.attempt(&mut locked) {
+            return Ok(());
+        }
+        self.wait(locked, operation, limit, cancellable)
+    }
+
+    /// Inlined, as all on the way to the suspension is: each return from a call that was begun before a switch of stacks is
+    /// one that the processor predicts wrongly.
+    #[inline(always)]
+    fn wait<O: Operation<S, V, N>>(
+        &self,
+        mut locked: Locked<'_, S, V, N>,
+        operation: &mut O,
+        limit: &mut impl Limit,
+        cancellable: bool,
+    ) -> Result<(), Undone> {
+        match mode() {
+            Mode::Task | Mode::Thread => {}
+            Mode::Unwinding => return Err(Undone::Unwinding),
+            Mode::Callback => {
+                drop(locked);
+                park::refuse_callback();
+            }
+        }
+        let place = Place::new(operation.offer(), None);
+        // SAFETY: this frame stays until `leave` is dropped, which takes the place out.
+        unsafe { locked.push(O::QUEUE, &place) };
+        drop(locked);
+        let leave = Leave { monitor: self, queue: O::QUEUE, place: &place };
+        operation.entered();
+        limit.start();
+        let reason = operation.reason();
+        let undone = loop {
+            if !place.is_queued() {
+                break Ok(());
+            }
+            if limit.is_over() {
+                break Err(Undone::Late);
+            }
+            if cancellable && cancel::is_pending_here() {
+                break Err(Undone::Cancelled);
+            }
+            limit.park(reason);
+        };
+        mem::forget(leave);
+        if let Err(why) = undone
+            && let Some(mut locked) = self.take_out(O::QUEUE, &place)
+        {
+            operation.withdraw(&mut locked, place.into_slot());
+            return Err(why);
+        }
+        operation.settle(place.into_slot());
+        if cancellable && cancel::is_pending_here() && operation.pass_on(&mut self.lock()) {
+            return Err(Undone::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Takes a place out of its queue, if it is still there.
+    pub(super) fn take_out(&self, queue: usize, place: &Place<V>) -> Option<Locked<'_, S, V, N>> {
+        if !place.is_queued() {
+            return None;
+        }
+        let mut locked = self.lock();
+        let queued = place.queued.load(Relaxed);
+        if queued {
+            locked.inner().queues[queue].remove(place);
+            place.queued.store(false, Release);
+        }
+        queued.then_some(locked)
+    }
+}
+
+/// Takes a place out of its queue if its frame is unwound.
+struct Leave<'a, S, V, const N: usize> {
+    monitor: &'a Monitor<S, V, N>,
+    queue: usize,
+    place: &'a Place<V>,
+}
+
+impl<S, V, const N: usize> Drop for Leave<'_, S, V, N> {
+    fn drop(&mut self) {
+        self.monitor.take_out(self.queue, self.place);
+    }
+}
+
+/// A monitor whose lock is held. As this is dropped the lock is released, then the chosen are woken.
+pub(crate) struct Locked<'a, S, V, const N: usize = 1> {
+    monitor: &'a Monitor<S, V, N>,
+    /// Taken out by `drop`, and empty as a rule: so there is nothing else to drop.
+    woken: ManuallyDrop<Woken>,
+}
+
+impl<S, V, const N: usize> Deref for Locked<'_, S, V, N> {
+    type Target = S;
+
+    #[inline]
+    fn deref(&self) -> &S {
+        // SAFETY: the lock is held by this.
+        unsafe { &(*self.monitor.inner.get()).state }
+    }
+}
+
+impl<S, V, const N: usize> DerefMut for Locked<'_, S, V, N> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut S {
+        // SAFETY: as above.
+        unsafe { &mut (*self.monitor.inner.get()).state }
+    }
+}
+
+impl<S, V, const N: usize> Locked<'_, S, V, N> {
+    #[inline]
+    fn inner(&mut self) -> &mut Inner<S, V, N> {
+        // SAFETY: as in `deref`.
+        unsafe { &mut *self.monitor.inner.get() }
+    }
+
+    #[inline]
+    fn queue(&self, queue: usize) -> &List<V> {
+        // SAFETY: as in `deref`.
+        unsafe { &(*self.monitor.inner.get()).queues[queue] }
+    }
+
+    /// Whether nobody waits in this queue.
+    #[inline]
+    pub(crate) fn is_empty(&self, queue: usize) -> bool {
+        self.queue(queue).first.is_null()
+    }
+
+    /// How many wait in this queue.
+    pub(crate) fn len(&self, queue: usize) -> usize {
+        self.queue(queue).len
+    }
+
+    /// Whether somebody waits in this queue other than `own`.
+    pub(crate) fn has_others(&self, queue: usize, own: &Ticket) -> bool {
+        self.queue(queue).iter().any(|place| !ptr::eq(place.ticket, own))
+    }
+
+    /// What the first in this queue has in its slot. For queues that no `select` waits in.
+    #[inline]
+    pub(crate) fn front(&self, queue: usize) -> Option<&V> {
+        // SAFETY: linked places are valid, and their slots are the lock holder's.
+        unsafe { self.queue(queue).first.as_ref().map(|place| &*place.slot.get()) }
+    }
+
+    /// Takes the first out of this queue, has `f` do its operation for it, and wakes it when the lock is released.
+    #[inline]
+    pub(crate) fn choose<R>(&mut self, queue: usize, f: impl FnOnce(&mut V) -> R) -> Option<R> {
+        loop {
+            // SAFETY: linked places are valid.
+            let place = unsafe { self.queue(queue).first.as_ref() }?;
+            self.inner().queues[queue].remove(place);
+            if place.claim() {
+                // SAFETY: the slot is the lock holder's until `queued` is cleared.
+                let result = f(unsafe { &mut *place.slot.get() });
+                self.woken.release(place);
+                return Some(result);
+            }
+            // Another arm of its `select` was chosen.
+            place.queued.store(false, Release);
+        }
+    }
+
+    /// The same for all in this queue. How many it were.
+    pub(crate) fn choose_all(&mut self, queue: usize, mut f: impl FnMut(&mut V)) -> usize {
+        let mut count = 0;
+        while self.choose(queue, &mut f).is_some() {
+            count += 1;
+        }
+        count
+    }
+
+    /// # Safety
+    /// The place stays where it is until it is out of the queue.
+    #[inline]
+    pub(super) unsafe fn push(&mut self, queue: usize, place: &Place<V>) {
+        place.queued.store(true, Relaxed);
+        self.inner().queues[queue].push(place);
+    }
+}
+
+impl<S, V, const N: usize> Drop for Locked<'_, S, V, N> {
+    #[inline]
+    fn drop(&mut self) {
+        self.monitor.lock.release();
+        if self.woken.first.is_some() {
+            mem::take(&mut *self.woken).wake();
+        }
+    }
+}
+
+/// Those that were chosen and live elsewhere: to be woken when the lock is released. What lives on this thread is put
+/// into the ready ring at once, which is a store and runs nobody's code.
+#[derive(Default)]
+struct Woken {
+    first: Option<TaskRef>,
+    more: Vec<TaskRef>,
+}
+
+impl Woken {
+    /// Lets the waiter of a place go.
+    #[inline]
+    fn release<V>(&mut self, place: &Place<V>) {
+        // SAFETY: until `queued` is cleared the waiter is in its frame. After that a task of this thread is still there,
+        // since it cannot run before this is over.
+        let waiter = unsafe { &*place.waiter };
+        match park::local() {
+            Some(local) if local.is_home_of(waiter) => {
+                place.queued.store(false, Release);
+                local.wake(waiter);
+            }
+            _ => {
+                let counted = waiter.counted();
+                // Release: what was done to the slot, and before, is seen by the waiter.
+                place.queued.store(false, Release);
+                self.add(counted);
+            }
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, task: TaskRef) {
+        match self.first {
+            None => self.first = Some(task),
+            Some(_) => self.more.push(task),
+        }
+    }
+
+    #[inline(never)]
+    fn wake(self) {
+        self.first.into_iter().chain(self.more).for_each(waker::wake_owned);
+    }
+}
+
+/// A waiter's place in a queue.
+pub(super) struct Place<V> {
+    waiter: *const Header,
+    /// Keeps the header of a plain thread; that of a task stays by itself as long as the task waits.
+    _thread: Option<TaskRef>,
+    slot: UnsafeCell<V>,
+    previous: Cell<*const Place<V>>,
+    next: Cell<*const Place<V>>,
+    queued: AtomicBool,
+    /// Of a `select`, which waits in several queues and is chosen once; else null.
+    ticket: *const Ticket,
+    arm: usize,
+}
+
+impl<V> Place<V> {
+    /// One of the running task, or of this thread.
+    #[inline]
+    pub(super) fn new(slot: V, ticket: Option<(&Ticket, usize)>) -> Place<V> {
+        let (waiter, thread) = match park::running() {
+            Some(task) => (ptr::from_ref(task), None),
+            None => {
+                let thread = park::current();
+                (thread.as_ptr(), Some(thread))
+            }
+        };
+        let (ticket, arm) = ticket.map_or((ptr::null(), 0), |(ticket, arm)| (ptr::from_ref(ticket), arm));
+        Place {
+            waiter,
+            _thread: thread,
+            slot: UnsafeCell::new(slot),
+            previous: Cell::new(ptr::null()),
+            next: Cell::new(ptr::null()),
+            queued: AtomicBool::new(false),
+            ticket,
+            arm,
+        }
+    }
+
+    /// Acquire: what was done before it was taken out is seen.
+    #[inline]
+    fn is_queued(&self) -> bool {
+        self.queued.load(Acquire)
+    }
+
+    /// Whether this is what its waiter is chosen for.
+    #[inline]
+    fn claim(&self) -> bool {
+        // SAFETY: the ticket stays as long as its places are in queues, and this is called under the lock of one that
+        // this place has not been let go from.
+        unsafe { self.ticket.as_ref() }.is_none_or(|ticket| ticket.claim(self.arm))
+    }
+
+    #[inline]
+    pub(super) fn into_slot(self) -> V {
+        self.slot.into_inner()
+    }
+}
+
+/// Places that are linked.
+struct List<V> {
+    first: *const Place<V>,
+    last: *const Place<V>,
+    len: usize,
+}
+
+impl<V> List<V> {
+    const fn new() -> List<V> {
+        List { first: ptr::null(), last: ptr::null(), len: 0 }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Place<V>> {
+        // SAFETY: linked places are valid (see the head of this file), for the holder of the lock.
+        let place = |at: *const Place<V>| unsafe { at.as_ref() };
+        std::iter::successors(place(self.first), move |previous| place(previous.next.get()))
+    }
+
+    #[inline]
+    fn push(&mut self, place: &Place<V>) {
+        place.previous.set(self.last);
+        place.next.set(ptr::null());
+        // SAFETY: as in `iter`.
+        match unsafe { self.last.as_ref() } {
+            Some(last) => last.next.set(place),
+            None => self.first = place,
+        }
+        self.last = place;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn remove(&mut self, place: &Place<V>) {
+        let (previous, next) = (place.previous.get(), place.next.get());
+        // SAFETY: as in `iter`.
+        match unsafe { previous.as_ref() } {
+            Some(previous) => previous.next.set(next),
+            None => self.first = next,
+        }
+        // SAFETY: as in `iter`.
+        match unsafe { next.as_ref() } {
+            Some(next) => next.previous.set(previous),
+            None => self.last = previous,
+        }
+        self.len -= 1;
+    }
+}
