@@ -27,6 +27,8 @@ pub(crate) struct Worker {
     /// With virtual time: nothing is left that could wake a task.
     stuck: Cell<bool>,
     winding_up: Cell<bool>,
+    /// The last wait was ended by another thread's mail.
+    expects_mail: Cell<bool>,
     /// A buffer for the timers that are due.
     due: Cell<Vec<Target>>,
 }
@@ -101,6 +103,7 @@ impl Worker {
             odd,
             stuck: Cell::new(false),
             winding_up: Cell::new(false),
+            expects_mail: Cell::new(false),
             due: Cell::default(),
         }
     }
@@ -259,11 +262,28 @@ impl Worker {
             if self.driver.io_waiters() > 0 {
                 self.poll(Some(Duration::ZERO));
             }
-        } else if self.has_hope() && self.local.home.begin_sleep() {
+        } else if self.has_hope() && !self.await_mail() {
+            self.sleep();
+        }
+        self.fire_timers();
+    }
+
+    /// Sleeps until something comes or a timer is due, unless there is mail. Whether it slept.
+    pub(crate) fn sleep(&self) -> bool {
+        let sleeps = self.local.home.begin_sleep();
+        if sleeps {
             self.sleep_until_woken();
             self.local.home.end_sleep();
         }
-        self.fire_timers();
+        self.expects_mail.set(self.local.home.has_mail());
+        sleeps
+    }
+
+    /// Whether there is mail, or some comes at once. Falling asleep and being woken takes longer than the answer of a task
+    /// that runs on another core; so if mail ended the last wait, this one begins with a look for it.
+    pub(crate) fn await_mail(&self) -> bool {
+        let home = self.local.home;
+        home.has_mail() || (self.expects_mail.get() && task::spin_until(|| home.has_mail()))
     }
 
     /// Whether anything can still become ready by itself or from outside.

@@ -146,6 +146,12 @@ impl Seat {
             self.start(word);
             return false;
         }
+        if self.worker.await_mail() {
+            if self.searching.get() {
+                self.give_up_search();
+            }
+            return false;
+        }
         let is_through = self.closing.get() && self.worker.local.live() == 0;
         if is_through && self.shared.ending.is_over(&self.shared, self.index) {
             return true;
@@ -167,14 +173,20 @@ impl Seat {
                 self.end_search();
                 return Some(word);
             }
-            if self.worker.local.home.has_mail() {
+            if round + 1 < ROUNDS && self.pause_unless_mail() {
                 break;
-            }
-            if round + 1 < ROUNDS {
-                (0..PAUSES).for_each(|_| spin_loop());
             }
         }
         None
+    }
+
+    /// Lets the other cores do something. Whether mail came.
+    fn pause_unless_mail(&self) -> bool {
+        let has_mail = || self.worker.local.home.has_mail();
+        (0..PAUSES).any(|_| {
+            spin_loop();
+            has_mail()
+        })
     }
 
     /// From outside, else from another worker; several at once, since each theft costs both sides cache misses.
@@ -205,10 +217,8 @@ impl Seat {
         let shared = &*self.shared;
         shared.idle.lie_down(self.index, self.searching.replace(false));
         let saw_work = shared.has_new_work();
-        if !saw_work && self.worker.local.home.begin_sleep() {
+        if !saw_work && self.worker.sleep() {
             shared.seats[self.index].counters.sleeps.add();
-            self.worker.sleep_until_woken();
-            self.worker.local.home.end_sleep();
         }
         let is_searcher = shared.idle.get_up(self.index, saw_work);
         if is_through {

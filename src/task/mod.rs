@@ -65,7 +65,7 @@ pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undon
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
 pub(crate) use self::park::{
     Entered, Mode, Reason, attach_thread, begin_operation, enter, give_way, local, mode, park, park_thread,
-    refuse_callback, running, sleep_thread, yield_now,
+    refuse_callback, running, sleep_thread, spin_until, yield_now,
 };
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};

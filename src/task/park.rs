@@ -191,8 +191,17 @@ fn park_task(task: &Header, reason: Reason) {
     }
 }
 
-/// Looks for a wake so often before the thread blocks: an answer often comes sooner than a thread falls asleep.
-const SPINS: u32 = 100;
+/// Pauses for which a thread looks for what another thread may do at once; some microseconds.
+const SPINS: u32 = 200;
+
+/// Looks for something for a short while, unless the process has a single core. Whether it came.
+pub(crate) fn spin_until(came: impl Fn() -> bool) -> bool {
+    let spin = |_| {
+        spin_loop();
+        came()
+    };
+    has_cores() && (0..SPINS).any(spin)
+}
 
 /// [`park`] on a plain thread, until `deadline` at most.
 #[cold]
@@ -200,14 +209,7 @@ pub(crate) fn park_thread(deadline: Option<Instant>) {
     let Ok(header) = THREAD.try_with(TaskRef::clone) else {
         return block_thread(deadline);
     };
-    if has_cores()
-        && (0..SPINS).any(|_| {
-            take_wake(&header) || {
-                spin_loop();
-                false
-            }
-        })
-    {
+    if take_wake(&header) || spin_until(|| take_wake(&header)) {
         return;
     }
     while !take_wake(&header) && deadline.is_none_or(|deadline| Instant::now() < deadline) {
