@@ -16,7 +16,7 @@ use super::epoll::block_on_fd;
 use super::oneshot::Oneshots;
 use super::thread;
 use super::{Direction, Driver, NEVER, Target, TimerKey, Timers, WaitKey, now, with_current};
-use crate::task::{self, CancelScope, Fired, Limit, Mode, Reason, Waker, refuse_callback};
+use crate::task::{self, CancelScope, Fired, Header, Limit, Mode, Reason, Waker, refuse_callback};
 
 /// A timer that is cancelled when this is dropped.
 pub(crate) struct Alarm(Option<(Rc<RefCell<Timers<Target>>>, TimerKey)>);
@@ -82,11 +82,11 @@ impl Limit for Deadline {
         self.at.is_some_and(|at| now() >= at)
     }
 
-    fn park(&self, reason: Reason) {
-        match task::mode() {
-            Mode::Thread if thread::park(self.at) => {}
-            Mode::Thread => task::park_thread(self.at),
-            _ => task::park(reason),
+    fn park(&self, me: Option<&Header>, reason: Reason) {
+        match me {
+            Some(_) => task::park(reason),
+            None if thread::park(self.at) => {}
+            None => task::park_thread(self.at),
         }
     }
 }

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering::*};
 use super::cancel;
 use super::header::{Header, TaskRef};
 use super::lock::Lock;
-use super::park::{self, Mode, Reason, mode, park};
+use super::park::{self, Reason, Refused};
 use super::select::Ticket;
 use super::waker;
 
@@ -86,10 +86,10 @@ pub(crate) trait Limit {
         false
     }
 
-    /// Parks, until the limit at most.
+    /// Parks `me`, or this thread, until the limit at most.
     #[inline(always)]
-    fn park(&self, reason: Reason) {
-        park(reason);
+    fn park(&self, me: Option<&Header>, reason: Reason) {
+        park::park_as(me, reason);
     }
 }
 
@@ -121,7 +121,8 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         Locked { monitor: self, woken: ManuallyDrop::default() }
     }
 
-    /// Does `operation`, waiting if need be. A cancellation of a wait unwinds from here.
+    /// Does `operation`, waiting if need be. A cancellation of a wait unwinds from here; one that has come before does not,
+    /// so callers begin with [`begin_operation`](park::begin_operation).
     ///
     /// # Panics
     /// In a callback of the event loop, where it would have to wait.
@@ -166,15 +167,15 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         limit: &mut impl Limit,
         cancellable: bool,
     ) -> Result<(), Undone> {
-        match mode() {
-            Mode::Task | Mode::Thread => {}
-            Mode::Unwinding => return Err(Undone::Unwinding),
-            Mode::Callback => {
+        let me = match park::who() {
+            Ok(me) => me,
+            Err(Refused::Unwinding) => return Err(Undone::Unwinding),
+            Err(Refused::Callback) => {
                 drop(locked);
                 park::refuse_callback();
             }
-        }
-        let place = Place::new(operation.offer(), None);
+        };
+        let place = Place::new(me, operation.offer(), None);
         // SAFETY: this frame stays until `leave` is dropped, which takes the place out.
         unsafe { locked.push(O::QUEUE, &place) };
         drop(locked);
@@ -182,17 +183,18 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         operation.entered();
         limit.start();
         let reason = operation.reason();
+        // The caller has just looked for a cancellation; one that comes since then ends the first park.
         let undone = loop {
-            if !place.is_queued() {
-                break Ok(());
-            }
             if limit.is_over() {
                 break Err(Undone::Late);
+            }
+            limit.park(me, reason);
+            if !place.is_queued() {
+                break Ok(());
             }
             if cancellable && cancel::is_pending_here() {
                 break Err(Undone::Cancelled);
             }
-            limit.park(reason);
         };
         mem::forget(leave);
         if let Err(why) = undone
@@ -298,7 +300,7 @@ impl<S, V, const N: usize> Locked<'_, S, V, N> {
     }
 
     /// Takes the first out of this queue, has `f` do its operation for it, and wakes it when the lock is released.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn choose<R>(&mut self, queue: usize, f: impl FnOnce(&mut V) -> R) -> Option<R> {
         loop {
             // SAFETY: linked places are valid.
@@ -348,12 +350,13 @@ impl<S, V, const N: usize> Drop for Locked<'_, S, V, N> {
 #[derive(Default)]
 struct Woken {
     first: Option<TaskRef>,
-    more: Vec<TaskRef>,
+    #[expect(clippy::box_collection, reason = "a lock is taken with this on the stack, and nearly always without any")]
+    more: Option<Box<Vec<TaskRef>>>,
 }
 
 impl Woken {
     /// Lets the waiter of a place go.
-    #[inline]
+    #[inline(always)]
     fn release<V>(&mut self, place: &Place<V>) {
         // SAFETY: until `queued` is cleared the waiter is in its frame. After that a task of this thread is still there,
         // since it cannot run before this is over.
@@ -363,26 +366,25 @@ impl Woken {
                 place.queued.store(false, Release);
                 local.wake(waiter);
             }
-            _ => {
-                let counted = waiter.counted();
-                // Release: what was done to the slot, and before, is seen by the waiter.
-                place.queued.store(false, Release);
-                self.add(counted);
-            }
+            _ => self.release_remote(place, waiter),
         }
     }
 
     #[cold]
-    fn add(&mut self, task: TaskRef) {
+    fn release_remote<V>(&mut self, place: &Place<V>, waiter: &Header) {
+        let counted = waiter.counted();
+        // Release: what was done to the slot, and before, is seen by the waiter.
+        place.queued.store(false, Release);
         match self.first {
-            None => self.first = Some(task),
-            Some(_) => self.more.push(task),
+            None => self.first = Some(counted),
+            Some(_) => self.more.get_or_insert_default().push(counted),
         }
     }
 
     #[inline(never)]
     fn wake(self) {
-        self.first.into_iter().chain(self.more).for_each(waker::wake_owned);
+        self.first.into_iter().for_each(waker::wake_owned);
+        self.more.into_iter().flat_map(|more| *more).for_each(waker::wake_owned);
     }
 }
 
@@ -401,10 +403,10 @@ pub(super) struct Place<V> {
 }
 
 impl<V> Place<V> {
-    /// One of the running task, or of this thread.
-    #[inline]
-    pub(super) fn new(slot: V, ticket: Option<(&Ticket, usize)>) -> Place<V> {
-        let (waiter, thread) = match park::running() {
+    /// One of `me`, the running task, or of this thread.
+    #[inline(always)]
+    pub(super) fn new(me: Option<&Header>, slot: V, ticket: Option<(&Ticket, usize)>) -> Place<V> {
+        let (waiter, thread) = match me {
             Some(task) => (ptr::from_ref(task), None),
             None => {
                 let thread = park::current();

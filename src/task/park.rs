@@ -54,6 +54,27 @@ pub(crate) fn mode() -> Mode {
     }
 }
 
+/// Why somebody cannot wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Unwinding,
+    Callback,
+}
+
+/// Who can wait here: the running task, or, `None`, a plain thread.
+#[inline(always)]
+pub(super) fn who<'a>() -> Result<Option<&'a Header>, Refused> {
+    match running() {
+        Some(task) if task.context.is_unwinding() => Err(Refused::Unwinding),
+        Some(task) => Ok(Some(task)),
+        None => match mode() {
+            Mode::Thread => Ok(None),
+            Mode::Unwinding => Err(Refused::Unwinding),
+            _ => Err(Refused::Callback),
+        },
+    }
+}
+
 /// The task that runs on this thread.
 #[inline]
 pub(crate) fn running<'a>() -> Option<&'a Header> {
@@ -176,9 +197,24 @@ pub(crate) fn refuse_callback() -> ! {
     panic!("a callback of the event loop cannot wait: spawn a task for that")
 }
 
+/// Suspends `me`, which is [`who`] can wait here, or blocks this thread.
+#[inline(always)]
+pub(super) fn park_as(me: Option<&Header>, reason: Reason) {
+    match me {
+        Some(task) => suspend(task, reason),
+        None => park_thread(None),
+    }
+}
+
 #[inline(always)]
 fn park_task(task: &Header, reason: Reason) {
     assert!(!task.context.is_unwinding(), "a task cannot wait while it unwinds");
+    suspend(task, reason);
+}
+
+#[inline(always)]
+fn suspend(task: &Header, reason: Reason) {
+    debug_assert!(!task.context.is_unwinding());
     if cancel::is_in_generator(task) && cancel::claim(task) {
         return;
     }

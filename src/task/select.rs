@@ -157,7 +157,7 @@ fn wait_for_claim(arms: &(impl Arms + ?Sized), ticket: &Ticket, limit: &mut impl
         } else if cancel::is_pending_here() {
             return ticket.abort().then_some(Undone::Cancelled);
         } else {
-            limit.park(Reason::Select);
+            limit.park(park::running(), Reason::Select);
         }
     }
     None
@@ -214,7 +214,11 @@ impl<S, V, O: Operation<S, V, N>, const N: usize> Arm for QueueArm<'_, S, V, O, 
             return false;
         }
         // SAFETY: the place is in no queue now, and only this thread has the arm.
-        let place = unsafe { &mut *self.place.get() }.insert(Place::new(operation.offer(), Some((ticket, arm))));
+        let place = unsafe { &mut *self.place.get() }.insert(Place::new(
+            park::running(),
+            operation.offer(),
+            Some((ticket, arm)),
+        ));
         // SAFETY: the caller calls `leave`, which takes the place out, before the arm moves or goes.
         unsafe { locked.push(O::QUEUE, place) };
         true
