@@ -7,6 +7,8 @@
 //!   ([`sleep`], [`net`], [`io`], [`JoinHandle::join`](task::JoinHandle::join)) the others have their turn.
 //! - [`Runtime`] runs the same tasks on all cores, by work stealing. [`join()`] forks and joins.
 //! - [`scope`] has tasks that borrow; [`timeout`], [`cancel_scope`] and [`shield`] cut code off, or keep it from that.
+//! - [`channel`] and [`sync`] let tasks and threads talk and share; [`select!`] waits for the first of several things.
+//! - [`task`] has what waits for many tasks, [`JoinSet`](task::JoinSet) and others, and [`task_local!`].
 //! - [`block_on`] waits for any future, [`unblock`] takes what would block the thread elsewhere.
 //!
 //! ```

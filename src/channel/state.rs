@@ -18,6 +18,9 @@ const RECEIVERS: usize = 0;
 /// Where senders wait: with their message in the slot. One that is chosen with it in place sees the end.
 const SENDERS: usize = 1;
 
+/// So many places an empty buffer keeps.
+const KEPT: usize = 4096;
+
 pub(crate) type Core<T> = Monitor<State<T>, Option<T>, 2>;
 
 type Guard<'a, T> = Locked<'a, State<T>, Option<T>, 2>;
@@ -36,6 +39,16 @@ impl<T> State<T> {
 
     pub(super) fn is_full(&self) -> bool {
         self.buffer.len() >= self.capacity
+    }
+
+    /// Takes the first message out of the buffer. What a burst of messages took is given back when the buffer is empty.
+    #[inline]
+    fn pop(&mut self) -> Option<T> {
+        let message = self.buffer.pop_front();
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+            self.buffer = VecDeque::new();
+        }
+        message
     }
 }
 
@@ -140,7 +153,7 @@ impl<T> Operation<State<T>, Option<T>, 2> for Recv<T> {
 
     #[inline]
     fn attempt(&mut self, locked: &mut Guard<'_, T>) -> bool {
-        let message = match locked.buffer.pop_front() {
+        let message = match locked.pop() {
             Some(message) => {
                 if !locked.is_full()
                     && let Some(Some(next)) = locked.choose(SENDERS, Option::take)

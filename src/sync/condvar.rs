@@ -10,7 +10,7 @@ use super::refuse;
 use crate::driver::Deadline;
 use crate::task::{self, Forever, Limit, Locked, Monitor, Operation, Reason, Undone};
 
-/// A place to wait in for a change of what a [`Mutex`] guards. As `std::sync::Condvar`.
+/// A place to wait in for a change of what a [`Mutex`](super::Mutex) guards. As `std::sync::Condvar`.
 ///
 /// A wait gives the lock up and has it again when it returns, and also when a cancellation unwinds from it. A notify
 /// that a cancelled waiter was given goes to the next.
