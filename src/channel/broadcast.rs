@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::SendError;
 use crate::driver::Deadline;
-use crate::task::{self, Forever, Limit, Locked, Monitor, Operation, Reason, Undone};
+use crate::task::{self, Forever, Limit, Monitor, Reason, Undone, Until};
 
 /// A channel whose every message goes to all receivers. The last `capacity` messages are kept for those that are slow.
 ///
@@ -205,9 +205,8 @@ impl<T: Clone> Receiver<T> {
     /// # Errors
     /// As [`recv`](Self::recv), and when there is none.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let mut next = Next::new(&self.position);
-        next.attempt(&mut self.shared.lock());
-        match next.finish() {
+        let found = self.look(&mut self.shared.lock());
+        match found.finish() {
             Some(result) => result.map_err(|error| match error {
                 RecvError::Lagged(missed) => TryRecvError::Lagged(missed),
                 RecvError::Closed => TryRecvError::Closed,
@@ -216,12 +215,29 @@ impl<T: Clone> Receiver<T> {
         }
     }
 
+    /// Looks at this receiver's position.
+    fn look(&self, state: &mut State<T>) -> Found<T> {
+        let position = self.position.load(Relaxed);
+        if position < state.first {
+            self.position.store(state.first, Relaxed);
+            return Found { result: Some(Err(RecvError::Lagged(state.first - position))), read: Vec::new() };
+        }
+        match state.read(position) {
+            Some(message) => {
+                self.position.store(position + 1, Relaxed);
+                Found { result: Some(Ok(message)), read: state.take_read() }
+            }
+            None => Found { result: (state.senders == 0).then_some(Err(RecvError::Closed)), read: Vec::new() },
+        }
+    }
+
     fn receive(&self, limit: &mut impl Limit) -> Result<T, RecvTimeoutError> {
         task::begin_operation();
         loop {
-            let mut next = Next::new(&self.position);
+            let mut found = None;
+            let mut next = Until::new(Reason::Receive, |locked| found.insert(self.look(locked)).result.is_some());
             let performed = self.shared.perform(&mut next, limit);
-            if let Some(result) = next.finish() {
+            if let Some(result) = found.and_then(Found::finish) {
                 return result.map_err(|error| match error {
                     RecvError::Lagged(missed) => RecvTimeoutError::Lagged(missed),
                     RecvError::Closed => RecvTimeoutError::Closed,
@@ -237,56 +253,18 @@ impl<T: Clone> Receiver<T> {
     }
 }
 
-/// Reads the message at a receiver's position.
-struct Next<'a, T> {
-    position: &'a AtomicU64,
+/// What a look for the next message finds.
+struct Found<T> {
     result: Option<Result<Arc<T>, RecvError>>,
     /// What nobody will read any more.
     read: Vec<Entry<T>>,
 }
 
-impl<'a, T: Clone> Next<'a, T> {
-    fn new(position: &'a AtomicU64) -> Next<'a, T> {
-        Next { position, result: None, read: Vec::new() }
-    }
-
-    /// The last to read a message gets it, the others a clone.
+impl<T: Clone> Found<T> {
+    /// The last to read a message gets it, the others a clone. Not under the lock: a clone and a drop are the user's.
     fn finish(self) -> Option<Result<T, RecvError>> {
         drop(self.read);
         self.result.map(|result| result.map(Arc::unwrap_or_clone))
-    }
-}
-
-impl<T> Operation<State<T>, ()> for Next<'_, T> {
-    fn reason(&self) -> Reason {
-        Reason::Receive
-    }
-
-    fn attempt(&mut self, locked: &mut Locked<'_, State<T>, ()>) -> bool {
-        let position = self.position.load(Relaxed);
-        self.result = if position < locked.first {
-            self.position.store(locked.first, Relaxed);
-            Some(Err(RecvError::Lagged(locked.first - position)))
-        } else if let Some(message) = locked.read(position) {
-            self.position.store(position + 1, Relaxed);
-            self.read = locked.take_read();
-            Some(Ok(message))
-        } else {
-            (locked.senders == 0).then_some(Err(RecvError::Closed))
-        };
-        self.result.is_some()
-    }
-
-    fn offer(&mut self) {}
-
-    /// It looks again.
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _locked: &mut Locked<'_, State<T>, ()>, (): ()) {}
-
-    /// Its position has not changed; all others were woken too.
-    fn pass_on(&mut self, _locked: &mut Locked<'_, State<T>, ()>) -> bool {
-        true
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{RecvError, RecvTimeoutError, SendError};
 use crate::driver::Deadline;
-use crate::task::{self, Forever, Limit, Locked, Monitor, Operation, Reason, Undone};
+use crate::task::{self, Forever, Limit, Monitor, Reason, Undone, Until};
 
 /// A value, and ends to change and to watch it. A receiver that is slow sees the latest value, not each.
 ///
@@ -147,12 +147,24 @@ impl<T> Receiver<T> {
         if !changed && locked.senders == 0 { Err(RecvError) } else { Ok(changed) }
     }
 
+    /// Sees a new value, or that there will be none.
+    fn see(&self, state: &State<T>) -> Option<Result<(), RecvError>> {
+        match self.seen.swap(state.version, Relaxed) == state.version {
+            false => Some(Ok(())),
+            true => (state.senders == 0).then_some(Err(RecvError)),
+        }
+    }
+
     fn wait(&self, limit: &mut impl Limit) -> Result<(), RecvTimeoutError> {
         task::begin_operation();
         loop {
-            let mut change = Change { seen: &self.seen, result: None };
+            let mut result = None;
+            let mut change = Until::new(Reason::Receive, |locked| {
+                result = self.see(locked);
+                result.is_some()
+            });
             let performed = self.shared.perform(&mut change, limit);
-            match (change.result, performed) {
+            match (result, performed) {
                 (Some(result), _) => return result.map_err(|_closed| RecvTimeoutError::Disconnected),
                 // Woken: it has changed, unless another task has this receiver as well.
                 (None, Ok(())) => {}
@@ -160,39 +172,6 @@ impl<T> Receiver<T> {
                 (None, Err(_unwinding)) => return Err(RecvTimeoutError::Disconnected),
             }
         }
-    }
-}
-
-/// Sees a new value.
-struct Change<'a> {
-    seen: &'a AtomicU64,
-    result: Option<Result<(), RecvError>>,
-}
-
-impl<T> Operation<State<T>, ()> for Change<'_> {
-    fn reason(&self) -> Reason {
-        Reason::Receive
-    }
-
-    fn attempt(&mut self, locked: &mut Locked<'_, State<T>, ()>) -> bool {
-        let changed = self.seen.swap(locked.version, Relaxed) != locked.version;
-        self.result = match changed {
-            true => Some(Ok(())),
-            false => (locked.senders == 0).then_some(Err(RecvError)),
-        };
-        self.result.is_some()
-    }
-
-    fn offer(&mut self) {}
-
-    /// It looks again.
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _locked: &mut Locked<'_, State<T>, ()>, (): ()) {}
-
-    /// Nothing counts as seen; all others were woken too.
-    fn pass_on(&mut self, _locked: &mut Locked<'_, State<T>, ()>) -> bool {
-        true
     }
 }
 

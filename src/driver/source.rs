@@ -25,7 +25,7 @@ use rustix::event::epoll::EventFlags;
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Deadline, Direction, Driver, with_current, would_suspend};
-use crate::task::{self, Locked, Mode, Monitor, Operation, Reason, refuse_callback};
+use crate::task::{self, Mode, Monitor, Reason, Until, refuse_callback};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -150,7 +150,7 @@ impl Side {
 
     fn wait(&self, reason: Reason, seen: Seen, deadline: Option<Instant>) {
         task::checkpoint();
-        let mut event = Event { side: self, seen, reason };
+        let mut event = Until::new(reason, |_locked| self.seen() != seen);
         // Late, or not: the caller tries again and sees.
         let _ = self.monitor.perform(&mut event, &mut Deadline::at(deadline));
     }
@@ -160,34 +160,6 @@ impl Side {
         let mut locked = self.monitor.lock();
         self.events.fetch_add(1, Relaxed);
         locked.choose_all(0, |()| ());
-    }
-}
-
-/// Waits for an event that is not among those seen.
-struct Event<'a> {
-    side: &'a Side,
-    seen: Seen,
-    reason: Reason,
-}
-
-impl Operation<(), ()> for Event<'_> {
-    fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    fn attempt(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
-        self.side.seen() != self.seen
-    }
-
-    fn offer(&mut self) {}
-
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _locked: &mut Locked<'_, (), ()>, (): ()) {}
-
-    /// All were woken.
-    fn pass_on(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
-        true
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::driver::{self, Direction};
 use crate::generator::{CoroutineState, Generator, GeneratorError};
-use crate::task::{self, Forever, Locked, Monitor, Operation, Reason};
+use crate::task::{self, Forever, Monitor, Reason, Until};
 
 /// What a generator that runs as a task asks of the loop by yielding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,8 @@ impl Watches {
             watches.entry(id).or_insert_with(|| Rc::new(Watch::new(false))).clone()
         };
         task::checkpoint();
-        watch.perform(&mut End(id), &mut Forever).map_err(|_unwinding| driver::would_suspend())
+        let mut end = Until::new(Reason::End(id), |ended| **ended);
+        watch.perform(&mut end, &mut Forever).map_err(|_unwinding| driver::would_suspend())
     }
 
     pub(super) fn end(&self, id: task::Id) {
@@ -88,29 +89,5 @@ impl Watches {
             *ended = true;
             ended.choose_all(0, |()| ());
         }
-    }
-}
-
-/// Waits for a task's end.
-struct End(task::Id);
-
-impl Operation<bool, ()> for End {
-    fn reason(&self) -> Reason {
-        Reason::End(self.0)
-    }
-
-    fn attempt(&mut self, ended: &mut Locked<'_, bool, ()>) -> bool {
-        **ended
-    }
-
-    fn offer(&mut self) {}
-
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _ended: &mut Locked<'_, bool, ()>, (): ()) {}
-
-    /// All were told.
-    fn pass_on(&mut self, _ended: &mut Locked<'_, bool, ()>) -> bool {
-        true
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::refuse;
-use crate::task::{self, Forever, Locked, Monitor, Operation, Reason};
+use crate::task::{self, Forever, Monitor, Reason, Until};
 
 /// Has tasks wait for one another: as `std::sync::Barrier`.
 ///
@@ -50,48 +50,23 @@ impl Barrier {
     /// Where it would have to wait and cannot: in a callback of the event loop, and while the task unwinds.
     pub fn wait(&self) -> BarrierWaitResult {
         task::begin_operation();
-        let mut arrive = Arrive { parties: self.parties, leads: true };
-        if self.monitor.perform(&mut arrive, &mut Forever).is_err() {
+        let mut leads = false;
+        let mut all_here = Until::<(), _>::new(Reason::Barrier, |locked| {
+            leads = locked.len(0) + 1 >= self.parties;
+            if leads {
+                locked.choose_all(0, |()| ());
+            }
+            leads
+        });
+        if self.monitor.perform(&mut all_here, &mut Forever).is_err() {
             refuse("wait");
         }
-        BarrierWaitResult(arrive.leads)
+        BarrierWaitResult(leads)
     }
 }
 
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Barrier").field("parties", &self.parties).finish_non_exhaustive()
-    }
-}
-
-struct Arrive {
-    parties: usize,
-    leads: bool,
-}
-
-impl Operation<(), ()> for Arrive {
-    fn reason(&self) -> Reason {
-        Reason::Barrier
-    }
-
-    fn attempt(&mut self, locked: &mut Locked<'_, (), ()>) -> bool {
-        let all = locked.len(0) + 1 >= self.parties;
-        if all {
-            locked.choose_all(0, |()| ());
-        }
-        all
-    }
-
-    fn offer(&mut self) {
-        self.leads = false;
-    }
-
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _locked: &mut Locked<'_, (), ()>, (): ()) {}
-
-    /// All have met: that is done.
-    fn pass_on(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
-        true
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::refuse;
 use crate::driver::Deadline;
-use crate::task::{self, Forever, Limit, Locked, Monitor, Operation, Reason, Undone};
+use crate::task::{self, Forever, Limit, Monitor, Reason, Undone, Until};
 
 /// A flag that tasks wait for: as Python's `asyncio.Event`.
 ///
@@ -76,7 +76,7 @@ impl Event {
         if self.is_set() {
             return true;
         }
-        match self.monitor.perform(&mut Wait(self), limit) {
+        match self.monitor.perform(&mut Until::new(Reason::Event, |_locked| self.is_set()), limit) {
             Ok(()) => true,
             Err(Undone::Late) => false,
             Err(_unwinding) => refuse("wait"),
@@ -93,28 +93,5 @@ impl Default for Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event").field("is_set", &self.is_set()).finish_non_exhaustive()
-    }
-}
-
-struct Wait<'a>(&'a Event);
-
-impl Operation<(), ()> for Wait<'_> {
-    fn reason(&self) -> Reason {
-        Reason::Event
-    }
-
-    fn attempt(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
-        self.0.is_set()
-    }
-
-    fn offer(&mut self) {}
-
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _locked: &mut Locked<'_, (), ()>, (): ()) {}
-
-    /// All were woken.
-    fn pass_on(&mut self, _locked: &mut Locked<'_, (), ()>) -> bool {
-        true
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::permits::{MAX, NotTaken, Permits};
 use super::refuse;
 use crate::driver::Deadline;
-use crate::task::{self, Forever, Limit, Locked, Monitor, Operation, Reason, Undone};
+use crate::task::{self, Forever, Limit, Monitor, Reason, Undone, Until};
 
 /// What a queue keeps its items in.
 trait Store<T> {
@@ -221,7 +221,8 @@ impl<S> Core<S> {
 
     fn join(&self) {
         task::begin_operation();
-        if self.unfinished.perform(&mut AllDone, &mut Forever).is_err() {
+        let mut all_done = Until::new(Reason::Queue, |unfinished| **unfinished == 0);
+        if self.unfinished.perform(&mut all_done, &mut Forever).is_err() {
             refuse("join");
         }
     }
@@ -249,30 +250,6 @@ struct GiveBack<'a>(&'a Permits);
 impl Drop for GiveBack<'_> {
     fn drop(&mut self) {
         self.0.give(1, MAX);
-    }
-}
-
-/// Waits until nothing is unfinished.
-struct AllDone;
-
-impl Operation<usize, ()> for AllDone {
-    fn reason(&self) -> Reason {
-        Reason::Queue
-    }
-
-    fn attempt(&mut self, unfinished: &mut Locked<'_, usize, ()>) -> bool {
-        **unfinished == 0
-    }
-
-    fn offer(&mut self) {}
-
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _unfinished: &mut Locked<'_, usize, ()>, (): ()) {}
-
-    /// All were woken.
-    fn pass_on(&mut self, _unfinished: &mut Locked<'_, usize, ()>) -> bool {
-        true
     }
 }
 

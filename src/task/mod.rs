@@ -61,7 +61,7 @@ pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
 pub use self::join_set::{AsCompleted, IntoHandle, JoinSet, as_completed, join_all, try_join_all};
 pub use self::local::LocalKey;
-pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone};
+pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone, Until};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
 pub(crate) use self::park::{
     Entered, Mode, Reason, attach_thread, begin_operation, enter, give_way, local, mode, park, park_thread,

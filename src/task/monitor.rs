@@ -18,6 +18,7 @@
 //! - Under the lock no code of a user runs. Tasks of other threads are woken after it is released.
 
 use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ops::{Deref, DerefMut};
 use std::ptr;
@@ -75,6 +76,41 @@ pub(crate) trait Operation<S, V, const N: usize = 1> {
 
     /// It was chosen and settled, and its task is cancelled: what it got is for others. `false`: it cannot be undone.
     fn pass_on(&mut self, locked: &mut Locked<'_, S, V, N>) -> bool;
+}
+
+/// Waits until something is seen under the lock, or until whoever brings it about chooses all who wait.
+pub(crate) struct Until<S, F> {
+    reason: Reason,
+    seen: F,
+    state: PhantomData<fn(S)>,
+}
+
+impl<S, F: FnMut(&mut Locked<'_, S, ()>) -> bool> Until<S, F> {
+    /// `seen` is asked once, before the wait.
+    pub(crate) fn new(reason: Reason, seen: F) -> Until<S, F> {
+        Until { reason, seen, state: PhantomData }
+    }
+}
+
+impl<S, F: FnMut(&mut Locked<'_, S, ()>) -> bool> Operation<S, ()> for Until<S, F> {
+    fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    fn attempt(&mut self, locked: &mut Locked<'_, S, ()>) -> bool {
+        (self.seen)(locked)
+    }
+
+    fn offer(&mut self) {}
+
+    fn settle(&mut self, (): ()) {}
+
+    fn withdraw(&mut self, _locked: &mut Locked<'_, S, ()>, (): ()) {}
+
+    /// All were chosen, so there is nobody to pass it on to.
+    fn pass_on(&mut self, _locked: &mut Locked<'_, S, ()>) -> bool {
+        true
+    }
 }
 
 /// How long an operation may wait.
