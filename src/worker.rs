@@ -27,8 +27,6 @@ pub(crate) struct Worker {
     /// With virtual time: nothing is left that could wake a task.
     stuck: Cell<bool>,
     winding_up: Cell<bool>,
-    /// The last wait was ended by another thread's mail.
-    expects_mail: Cell<bool>,
     /// A buffer for the timers that are due.
     due: Cell<Vec<Target>>,
 }
@@ -103,7 +101,6 @@ impl Worker {
             odd,
             stuck: Cell::new(false),
             winding_up: Cell::new(false),
-            expects_mail: Cell::new(false),
             due: Cell::default(),
         }
     }
@@ -275,7 +272,7 @@ impl Worker {
             self.sleep_until_woken();
             self.local.home.end_sleep();
         }
-        self.expects_mail.set(self.local.home.has_mail());
+        self.local.expect_mail(self.local.home.has_mail());
         sleeps
     }
 
@@ -283,7 +280,7 @@ impl Worker {
     /// that runs on another core; so if mail ended the last wait, this one begins with a look for it.
     pub(crate) fn await_mail(&self) -> bool {
         let home = self.local.home;
-        home.has_mail() || (self.expects_mail.get() && task::spin_until(|| home.has_mail()))
+        home.has_mail() || (self.local.expects_mail() && task::spin_until(|| home.has_mail()))
     }
 
     /// Whether anything can still become ready by itself or from outside.

@@ -40,6 +40,8 @@ fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender { channel: channel.clone() }, Receiver { channel })
 }
 
+/// Aligned, so that what a hand-over touches of the core is one cache line: the lock and the queues.
+#[repr(align(64))]
 struct Channel<T> {
     core: Core<T>,
     capacity: usize,

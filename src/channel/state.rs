@@ -94,7 +94,7 @@ impl<T> Operation<State<T>, Option<T>, 2> for Send<T> {
 
     #[inline]
     fn attempt(&mut self, locked: &mut Guard<'_, T>) -> bool {
-        if locked.no_receivers || locked.choose(RECEIVERS, |slot| *slot = self.message.take()).is_some() {
+        if locked.choose(RECEIVERS, |slot| *slot = self.message.take()).is_some() || locked.no_receivers {
             return true;
         }
         if !locked.is_full()

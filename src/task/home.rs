@@ -230,6 +230,8 @@ pub(crate) struct Local {
     /// The worker ends: every task is cancelled, those too that come yet.
     closing: Cell<bool>,
     random: RefCell<Rng>,
+    /// The last wait of the worker was ended by another thread's mail, or the last wait of a task by another thread.
+    expects_mail: Cell<bool>,
 }
 
 impl Local {
@@ -248,7 +250,25 @@ impl Local {
             asymmetric: barrier::is_asymmetric(),
             closing: Cell::new(false),
             random: RefCell::new(seed.map_or_else(Rng::new, Rng::with_seed)),
+            expects_mail: Cell::new(false),
         }
+    }
+
+    /// Whether it seems that another thread will answer soon.
+    #[inline]
+    pub(crate) fn expects_mail(&self) -> bool {
+        self.expects_mail.get()
+    }
+
+    pub(crate) fn expect_mail(&self, expects: bool) {
+        self.expects_mail.set(expects);
+    }
+
+    /// Whether there is nothing to do but to wait for another thread, as far as this thread knows.
+    #[inline]
+    pub(super) fn is_calm(&self) -> bool {
+        let has_work = || self.new_work.as_ref().is_some_and(|new_work| !new_work.words().is_empty());
+        self.ready_len() == 0 && !self.home.has_mail() && !has_work()
     }
 
     /// A random number below `limit`.

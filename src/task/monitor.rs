@@ -13,8 +13,8 @@
 //!
 //! Invariants:
 //! - What is linked is valid, since the frame that a place lies in does not go before its place is out of the queue.
-//! - State, links and slots of linked places are touched under the lock only. `queued` is cleared, by whoever takes the
-//!   place out, as the last thing that is done to it: from then on the slot is the waiter's.
+//! - State, links and slots of linked places are touched under the lock only. A place is marked as OUT, by whoever takes
+//!   it out, as the last thing that is done to it: from then on the slot is the waiter's.
 //! - Under the lock no code of a user runs. Tasks of other threads are woken after it is released.
 
 use std::cell::{Cell, UnsafeCell};
@@ -22,10 +22,11 @@ use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ops::{Deref, DerefMut};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::atomic::{AtomicU8, Ordering::*};
 
 use super::cancel;
 use super::header::{Header, TaskRef};
+use super::home::Home;
 use super::lock::Lock;
 use super::park::{self, Reason, Refused};
 use super::select::Ticket;
@@ -211,27 +212,17 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
                 park::refuse_callback();
             }
         };
-        let place = Place::new(me, operation.offer(), None);
+        let waiter = Waiter::new(me);
+        let place = Place::new(&waiter, operation.offer());
+        let spins = may_spin();
         // SAFETY: this frame stays until `leave` is dropped, which takes the place out.
-        unsafe { locked.push(O::QUEUE, &place) };
+        unsafe { locked.push(O::QUEUE, &place, if spins { SPINNING } else { PARKED }) };
         drop(locked);
         let leave = Leave { monitor: self, queue: O::QUEUE, place: &place };
         operation.entered();
         limit.start();
         let reason = operation.reason();
-        // The caller has just looked for a cancellation; one that comes since then ends the first park.
-        let undone = loop {
-            if limit.is_over() {
-                break Err(Undone::Late);
-            }
-            limit.park(me, reason);
-            if !place.is_queued() {
-                break Ok(());
-            }
-            if cancellable && cancel::is_pending_here() {
-                break Err(Undone::Cancelled);
-            }
-        };
+        let undone = if spins && place.spin() { Ok(()) } else { await_choice(&place, me, reason, limit, cancellable) };
         mem::forget(leave);
         if let Err(why) = undone
             && let Some(mut locked) = self.take_out(O::QUEUE, &place)
@@ -252,12 +243,36 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
             return None;
         }
         let mut locked = self.lock();
-        let queued = place.queued.load(Relaxed);
+        let queued = place.state.load(Relaxed) != OUT;
         if queued {
             locked.inner().queues[queue].remove(place);
-            place.queued.store(false, Release);
+            place.state.store(OUT, Release);
         }
         queued.then_some(locked)
+    }
+}
+
+/// Parks until the place is taken out; or says why it should leave.
+#[inline(always)]
+fn await_choice<V>(
+    place: &Place<V>,
+    me: Option<&Header>,
+    reason: Reason,
+    limit: &impl Limit,
+    cancellable: bool,
+) -> Result<(), Undone> {
+    // The caller has just looked for a cancellation; one that comes since then ends the first park.
+    loop {
+        if limit.is_over() {
+            return Err(Undone::Late);
+        }
+        limit.park(me, reason);
+        if !place.is_queued() {
+            return Ok(());
+        }
+        if cancellable && cancel::is_pending_here() {
+            return Err(Undone::Cancelled);
+        }
     }
 }
 
@@ -343,13 +358,13 @@ impl<S, V, const N: usize> Locked<'_, S, V, N> {
             let place = unsafe { self.queue(queue).first.as_ref() }?;
             self.inner().queues[queue].remove(place);
             if place.claim() {
-                // SAFETY: the slot is the lock holder's until `queued` is cleared.
+                // SAFETY: the slot is the lock holder's until it is marked as OUT.
                 let result = f(unsafe { &mut *place.slot.get() });
                 self.woken.release(place);
                 return Some(result);
             }
             // Another arm of its `select` was chosen.
-            place.queued.store(false, Release);
+            place.state.store(OUT, Release);
         }
     }
 
@@ -365,8 +380,8 @@ impl<S, V, const N: usize> Locked<'_, S, V, N> {
     /// # Safety
     /// The place stays where it is until it is out of the queue.
     #[inline]
-    pub(super) unsafe fn push(&mut self, queue: usize, place: &Place<V>) {
-        place.queued.store(true, Relaxed);
+    pub(super) unsafe fn push(&mut self, queue: usize, place: &Place<V>, state: u8) {
+        place.state.store(state, Relaxed);
         self.inner().queues[queue].push(place);
     }
 }
@@ -394,23 +409,27 @@ impl Woken {
     /// Lets the waiter of a place go.
     #[inline(always)]
     fn release<V>(&mut self, place: &Place<V>) {
-        // SAFETY: until `queued` is cleared the waiter is in its frame. After that a task of this thread is still there,
-        // since it cannot run before this is over.
-        let waiter = unsafe { &*place.waiter };
         match park::local() {
-            Some(local) if local.is_home_of(waiter) => {
-                place.queued.store(false, Release);
-                local.wake(waiter);
+            Some(local) if ptr::eq(local.home, place.home) => {
+                place.state.store(OUT, Release);
+                // SAFETY: a task of this thread is still in its frame, since it cannot run before this is over.
+                local.wake(unsafe { &*place.waiter });
             }
-            _ => self.release_remote(place, waiter),
+            _ => self.release_remote(place),
         }
     }
 
     #[cold]
-    fn release_remote<V>(&mut self, place: &Place<V>, waiter: &Header) {
-        let counted = waiter.counted();
+    fn release_remote<V>(&mut self, place: &Place<V>) {
         // Release: what was done to the slot, and before, is seen by the waiter.
-        place.queued.store(false, Release);
+        if place.state.load(Relaxed) == SPINNING
+            && place.state.compare_exchange(SPINNING, OUT, Release, Relaxed).is_ok()
+        {
+            return;
+        }
+        // SAFETY: until its place is marked as OUT the waiter is in its frame.
+        let counted = unsafe { &*place.waiter }.counted();
+        place.state.store(OUT, Release);
         match self.first {
             None => self.first = Some(counted),
             Some(_) => self.more.get_or_insert_default().push(counted),
@@ -424,48 +443,96 @@ impl Woken {
     }
 }
 
-/// A waiter's place in a queue.
-pub(super) struct Place<V> {
-    waiter: *const Header,
+/// In no queue: nobody but its owner uses it.
+const OUT: u8 = 0;
+/// In a queue; its waiter is parked or about to be, and has to be woken.
+pub(super) const PARKED: u8 = 1;
+/// In a queue; its waiter looks at it all the time, until it makes itself PARKED.
+const SPINNING: u8 = 2;
+
+/// Whether a task that waits now does better to look for the answer than to let its worker fall asleep: there is nothing
+/// else to do, and the last answer from another thread came at once.
+#[inline]
+fn may_spin() -> bool {
+    park::local().is_some_and(|local| local.expects_mail() && local.is_calm())
+}
+
+/// Who waits: the running task, or this thread.
+pub(super) struct Waiter {
+    header: *const Header,
+    /// Where a task lives, so that whoever chooses it need not look at its header.
+    home: *const Home,
     /// Keeps the header of a plain thread; that of a task stays by itself as long as the task waits.
     _thread: Option<TaskRef>,
+}
+
+impl Waiter {
+    #[inline(always)]
+    pub(super) fn new(me: Option<&Header>) -> Waiter {
+        match me {
+            Some(task) => Waiter { header: task, home: task.home.load(Relaxed), _thread: None },
+            None => {
+                let thread = park::current();
+                Waiter { header: thread.as_ptr(), home: ptr::null(), _thread: Some(thread) }
+            }
+        }
+    }
+}
+
+/// A waiter's place in a queue. Together with a small slot it fills one cache line: who chooses it on another core fetches
+/// that.
+#[repr(align(64))]
+pub(super) struct Place<V> {
+    waiter: *const Header,
+    home: *const Home,
     slot: UnsafeCell<V>,
     previous: Cell<*const Place<V>>,
     next: Cell<*const Place<V>>,
-    queued: AtomicBool,
     /// Of a `select`, which waits in several queues and is chosen once; else null.
     ticket: *const Ticket,
-    arm: usize,
+    arm: u32,
+    /// [`OUT`], or where in the queue's life its waiter is.
+    state: AtomicU8,
 }
 
 impl<V> Place<V> {
-    /// One of `me`, the running task, or of this thread.
     #[inline(always)]
-    pub(super) fn new(me: Option<&Header>, slot: V, ticket: Option<(&Ticket, usize)>) -> Place<V> {
-        let (waiter, thread) = match me {
-            Some(task) => (ptr::from_ref(task), None),
-            None => {
-                let thread = park::current();
-                (thread.as_ptr(), Some(thread))
-            }
-        };
-        let (ticket, arm) = ticket.map_or((ptr::null(), 0), |(ticket, arm)| (ptr::from_ref(ticket), arm));
+    pub(super) fn new(waiter: &Waiter, slot: V) -> Place<V> {
         Place {
-            waiter,
-            _thread: thread,
+            waiter: waiter.header,
+            home: waiter.home,
             slot: UnsafeCell::new(slot),
             previous: Cell::new(ptr::null()),
             next: Cell::new(ptr::null()),
-            queued: AtomicBool::new(false),
-            ticket,
-            arm,
+            ticket: ptr::null(),
+            arm: 0,
+            state: AtomicU8::new(OUT),
         }
+    }
+
+    /// One of several that the waiter has.
+    pub(super) fn of_arm(ticket: &Ticket, arm: usize, slot: V) -> Place<V> {
+        let arm = u32::try_from(arm).expect("a `select` has fewer arms");
+        Place { ticket, arm, ..Place::new(ticket.waiter(), slot) }
     }
 
     /// Acquire: what was done before it was taken out is seen.
     #[inline]
     fn is_queued(&self) -> bool {
-        self.queued.load(Acquire)
+        self.state.load(Acquire) != OUT
+    }
+
+    /// Looks for a short while whether it is taken out. After that whoever takes it out wakes the waiter.
+    #[cold]
+    fn spin(&self) -> bool {
+        let is_over = || !self.is_queued() || park::local().is_some_and(|local| local.home.has_mail());
+        let came = park::spin_until(is_over);
+        // Acquire: as in `is_queued`.
+        let taken = self.state.compare_exchange(SPINNING, PARKED, Relaxed, Acquire).is_err();
+        if let (false, Some(local)) = (came, park::local()) {
+            local.expect_mail(false);
+        }
+        taken
     }
 
     /// Whether this is what its waiter is chosen for.
@@ -473,7 +540,7 @@ impl<V> Place<V> {
     fn claim(&self) -> bool {
         // SAFETY: the ticket stays as long as its places are in queues, and this is called under the lock of one that
         // this place has not been let go from.
-        unsafe { self.ticket.as_ref() }.is_none_or(|ticket| ticket.claim(self.arm))
+        unsafe { self.ticket.as_ref() }.is_none_or(|ticket| ticket.claim(self.arm as usize))
     }
 
     #[inline]

@@ -17,11 +17,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use super::cancel;
 use super::join::{JoinError, JoinHandle, Waiting};
-use super::monitor::{Limit, Monitor, Operation, Place, Undone};
+use super::monitor::{Limit, Monitor, Operation, PARKED, Place, Undone, Waiter};
 use super::park::{self, Mode, Reason, mode};
 
 /// What the places of one `select` are chosen by.
-pub(crate) struct Ticket(AtomicUsize);
+pub(crate) struct Ticket {
+    claimed: AtomicUsize,
+    waiter: Waiter,
+}
 
 /// Nobody has claimed it.
 const OPEN: usize = 0;
@@ -32,7 +35,11 @@ const ARMS: usize = 2;
 
 impl Ticket {
     fn new() -> Ticket {
-        Ticket(AtomicUsize::new(OPEN))
+        Ticket { claimed: AtomicUsize::new(OPEN), waiter: Waiter::new(park::running()) }
+    }
+
+    pub(super) fn waiter(&self) -> &Waiter {
+        &self.waiter
     }
 
     /// Claims it for an arm. Whether nobody was quicker.
@@ -47,11 +54,11 @@ impl Ticket {
     /// AcqRel: who finds it claimed sees what was done before. What is done for the arm after it is seen by way of the lock
     /// of its queue.
     fn set(&self, value: usize) -> bool {
-        self.0.compare_exchange(OPEN, value, AcqRel, Relaxed).is_ok()
+        self.claimed.compare_exchange(OPEN, value, AcqRel, Relaxed).is_ok()
     }
 
     fn chosen(&self) -> Option<usize> {
-        self.0.load(Acquire).checked_sub(ARMS)
+        self.claimed.load(Acquire).checked_sub(ARMS)
     }
 }
 
@@ -137,7 +144,7 @@ fn wait(arms: &(impl Arms + ?Sized), limit: &mut impl Limit) -> Result<Option<us
             break;
         }
     }
-    let undone = if ticket.0.load(Acquire) == OPEN { wait_for_claim(arms, &ticket, limit) } else { None };
+    let undone = if ticket.claimed.load(Acquire) == OPEN { wait_for_claim(arms, &ticket, limit) } else { None };
     drop(entered);
     match (ticket.chosen(), undone) {
         (Some(chosen), _) => Ok(Some(chosen)),
@@ -214,13 +221,9 @@ impl<S, V, O: Operation<S, V, N>, const N: usize> Arm for QueueArm<'_, S, V, O, 
             return false;
         }
         // SAFETY: the place is in no queue now, and only this thread has the arm.
-        let place = unsafe { &mut *self.place.get() }.insert(Place::new(
-            park::running(),
-            operation.offer(),
-            Some((ticket, arm)),
-        ));
+        let place = unsafe { &mut *self.place.get() }.insert(Place::of_arm(ticket, arm, operation.offer()));
         // SAFETY: the caller calls `leave`, which takes the place out, before the arm moves or goes.
-        unsafe { locked.push(O::QUEUE, place) };
+        unsafe { locked.push(O::QUEUE, place, PARKED) };
         true
     }
 
