@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::thread;
 use std::time::Duration;
 
+/// Pauses of the first round. Too few, and the cache line goes to and fro at each use of the lock.
+const PAUSES: u32 = 8;
 /// Pauses double so often.
-const DOUBLINGS: u32 = 8;
+const DOUBLINGS: u32 = 6;
 /// After so many rounds, the later of which give the processor away, the thread sleeps.
 const ROUNDS: u32 = 40;
 const NAP: Duration = Duration::from_micros(50);
@@ -49,7 +51,7 @@ impl Lock {
         let mut round = 0;
         loop {
             if round < DOUBLINGS {
-                (0..1 << round).for_each(|_| spin_loop());
+                (0..PAUSES << round).for_each(|_| spin_loop());
             } else if round < ROUNDS {
                 thread::yield_now();
             } else {
