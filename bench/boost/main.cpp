@@ -34,9 +34,26 @@ static void spawn(long tasks, long batch) {
     std::printf("%f\n", each(start, tasks / batch * batch));
 }
 
+static void pingpong(long trips) {
+    boost::fibers::unbuffered_channel<long> pings, pongs;
+    boost::fibers::fiber echo([&] {
+        for (long ping : pings) pongs.push(ping);
+    });
+    auto start = clock_type::now();
+    for (long trip = 0; trip < trips; trip++) {
+        pings.push(trip);
+        if (pongs.value_pop() != trip) std::abort();
+    }
+    double ns = each(start, trips);
+    pings.close();
+    echo.join();
+    std::printf("%f\n", ns);
+}
+
 int main(int, char** argv) {
     long size = std::atol(argv[3]);
     if (!std::strcmp(argv[1], "yield_1")) yields(1, size);
+    else if (!std::strcmp(argv[1], "pingpong_0")) pingpong(size);
     else if (!std::strcmp(argv[1], "yield_10")) yields(10, size);
     else if (!std::strcmp(argv[1], "yield_1000")) yields(1000, size);
     else if (!std::strcmp(argv[1], "spawn_seq")) spawn(size, 1);

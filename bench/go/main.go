@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"reflect"
 	"runtime"
 	"sort"
 	"strconv"
@@ -44,6 +45,22 @@ func main() {
 		timers(size)
 	case "idle":
 		idle(size)
+	case "pingpong_0":
+		pingpong(0, size)
+	case "pingpong_1":
+		pingpong(1, size)
+	case "mpmc":
+		mpmc(size)
+	case "mutex_1":
+		mutex(1, size)
+	case "mutex_2":
+		mutex(2, size)
+	case "mutex_64":
+		mutex(64, size)
+	case "select_2":
+		select2(size)
+	case "select_64":
+		select64(size)
 	default:
 		fmt.Fprintln(os.Stderr, "there is no question", question)
 		os.Exit(2)
@@ -206,4 +223,125 @@ func idle(tasks int) {
 	before := cpu()
 	time.Sleep(4 * time.Second)
 	fmt.Println(ms(cpu()-before) / 4)
+}
+
+func pingpong(capacity, trips int) {
+	pings, pongs := make(chan int, capacity), make(chan int, capacity)
+	go func() {
+		for ping := range pings {
+			pongs <- ping
+		}
+	}()
+	start := time.Now()
+	for trip := 0; trip < trips; trip++ {
+		pings <- trip
+		if <-pongs != trip {
+			panic("another answer")
+		}
+	}
+	fmt.Println(each(time.Since(start), trips))
+}
+
+func mpmc(messages int) {
+	const ends = 4
+	channel := make(chan uint64, 1024)
+	var senders sync.WaitGroup
+	counts := make(chan int, ends)
+	start := time.Now()
+	for i := 0; i < ends; i++ {
+		go func() {
+			count := 0
+			for range channel {
+				count++
+			}
+			counts <- count
+		}()
+		senders.Add(1)
+		go func() {
+			for n := 0; n < messages/ends; n++ {
+				channel <- uint64(n)
+			}
+			senders.Done()
+		}()
+	}
+	senders.Wait()
+	close(channel)
+	received := 0
+	for i := 0; i < ends; i++ {
+		received += <-counts
+	}
+	if received != messages {
+		panic("messages were lost or doubled")
+	}
+	fmt.Println(each(time.Since(start), messages))
+}
+
+func mutex(contenders, locks int) {
+	var lock sync.Mutex
+	var group sync.WaitGroup
+	counter := 0
+	start := time.Now()
+	for i := 0; i < contenders; i++ {
+		group.Add(1)
+		go func() {
+			for n := 0; n < locks/contenders; n++ {
+				lock.Lock()
+				counter++
+				lock.Unlock()
+			}
+			group.Done()
+		}()
+	}
+	group.Wait()
+	fmt.Println(each(time.Since(start), counter))
+}
+
+func drive(channels []chan int, answers chan int, rounds int) {
+	random := rand.New(rand.NewSource(1))
+	start := time.Now()
+	for round := 0; round < rounds; round++ {
+		channels[random.Intn(len(channels))] <- round
+		if <-answers != round {
+			panic("another answer")
+		}
+	}
+	fmt.Println(each(time.Since(start), rounds))
+}
+
+func makeChannels(count int) []chan int {
+	channels := make([]chan int, count)
+	for i := range channels {
+		channels[i] = make(chan int, 1)
+	}
+	return channels
+}
+
+func select2(rounds int) {
+	channels, answers := makeChannels(2), make(chan int, 1)
+	go func() {
+		for {
+			select {
+			case round := <-channels[0]:
+				answers <- round
+			case round := <-channels[1]:
+				answers <- round
+			}
+		}
+	}()
+	drive(channels, answers, rounds)
+}
+
+func select64(rounds int) {
+	channels, answers := makeChannels(64), make(chan int, 1)
+	cases := make([]reflect.SelectCase, len(channels))
+	for i, channel := range channels {
+		cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(channel)}
+	}
+	go func() {
+		for {
+			_, round, _ := reflect.Select(cases)
+			answers <- int(round.Int())
+		}
+	}()
+	drive(channels, answers, rounds)
 }

@@ -8,10 +8,14 @@ mod cancel;
 mod fib;
 mod idle;
 mod imbalance;
+mod mpmc;
+mod mutex;
 mod parked;
 mod peers;
+mod pingpong;
 mod process;
 mod results;
+mod select;
 mod skynet;
 mod spawn;
 mod switch;
@@ -32,7 +36,7 @@ pub struct Question {
     pub entries: fn(quick: bool) -> Vec<Entry>,
 }
 
-const QUESTIONS: [Question; 12] = [
+const QUESTIONS: [Question; 16] = [
     Question {
         name: "switch",
         about: "a resume and a yield of one coroutine; delegation 1 and 100 deep (ns)",
@@ -63,6 +67,30 @@ const QUESTIONS: [Question; 12] = [
         about: "10,000 tasks of 20 µs from one task, on two workers (ms; ratio to the ideal)",
         rounds: 5,
         entries: imbalance::entries,
+    },
+    Question {
+        name: "pingpong",
+        about: "a message to another task and its answer, by capacity: on one worker, on two, task and thread (ns)",
+        rounds: 9,
+        entries: pingpong::entries,
+    },
+    Question {
+        name: "mpmc",
+        about: "4 senders and 4 receivers at one channel of 1024 places (ns a message, of all together)",
+        rounds: 9,
+        entries: mpmc::entries,
+    },
+    Question {
+        name: "mutex",
+        about: "lock, count, unlock: by one, by 2, by 64 (ns a lock, of all together)",
+        rounds: 9,
+        entries: mutex::entries,
+    },
+    Question {
+        name: "select",
+        about: "a select over 2 and 64 channels, of which a random one has a message, and the answer to it (ns)",
+        rounds: 9,
+        entries: select::entries,
     },
     Question {
         name: "cancel",

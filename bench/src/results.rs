@@ -51,7 +51,9 @@ fn machine() -> String {
         }
     }
     let lock = include_str!("../Cargo.lock");
-    for name in ["corosensei", "tokio", "smol", "rayon", "may", "generator"] {
+    for name in
+        ["corosensei", "tokio", "smol", "rayon", "may", "generator", "crossbeam-channel", "flume", "parking_lot"]
+    {
         let entry = format!("name = \"{name}\"\nversion = \"");
         let version = lock.split(&entry).nth(1).and_then(|rest| rest.split('"').next());
         let _ = writeln!(text, "- {name} {}", version.unwrap_or("?"));
