@@ -17,12 +17,7 @@ use corro::{Co, EventLoop, Generator, JoinHandle, spawn_local, yield_now};
 use crate::generator::child::isolated;
 use crate::generator::hook::Told;
 use crate::generator::{Trace, panic_text};
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn ms(count: u64) -> Duration {
-    Duration::from_millis(count)
-}
+use crate::support::{HOUR, ms, on_drop, yields};
 
 /// A closure that says `word`.
 fn say(trace: &Trace, word: &'static str) -> impl FnOnce() + use<> {
@@ -48,25 +43,8 @@ fn spin_until(deadline: Instant) {
     }
 }
 
-fn yields(count: usize) {
-    (0..count).for_each(|_| yield_now());
-}
-
 fn join_all(handles: impl IntoIterator<Item = JoinHandle<()>>) {
     handles.into_iter().for_each(|handle| handle.join().unwrap());
-}
-
-/// Runs `f` when it is dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-fn on_drop<F: FnOnce()>(f: F) -> OnDrop<F> {
-    OnDrop(Some(f))
-}
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        self.0.take().expect("dropped once")();
-    }
 }
 
 // S1: one queue.

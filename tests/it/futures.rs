@@ -10,13 +10,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use corro::yield_now;
 
 use crate::schedulers::everywhere;
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::support::HOUR;
 
 /// Runs `body` on every scheduler, and on this plain thread.
 fn in_tasks_and_on_a_thread(body: impl Fn() + Send + Sync) {

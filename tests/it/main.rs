@@ -1,6 +1,7 @@
 //! The integration tests of `corro`, one binary. Each module tests one behaviour.
 
 mod cancelling;
+mod channels;
 mod compile_fail;
 mod event_loop;
 mod futures;
@@ -12,5 +13,6 @@ mod runtime;
 mod schedulers;
 mod scopes;
 mod soundness;
+mod support;
 mod tasks;
 mod virtual_time;

@@ -19,11 +19,7 @@ use std::time::{Duration, Instant};
 
 use corro::{JoinHandle, Runtime};
 
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn ms(count: u64) -> Duration {
-    Duration::from_millis(count)
-}
+use crate::support::{HOUR, OnDrop, cancelled, ms, on_drop};
 
 fn runtime(workers: usize) -> Runtime {
     Runtime::builder().workers(workers).build().expect("a runtime")
@@ -85,35 +81,12 @@ fn raises<T>(word: &str, f: impl FnOnce() -> T) {
 }
 
 /// The task was cancelled.
-#[track_caller]
-fn cancelled<T>(handle: JoinHandle<T>) {
-    match handle.join() {
-        Ok(_) => panic!("expected a cancelled task"),
-        Err(error) => assert!(error.is_cancelled(), "{error}"),
-    }
-}
-
 /// The task panicked with this word.
 #[track_caller]
 fn panicked<T>(word: &str, handle: JoinHandle<T>) {
     match handle.join() {
         Ok(_) => panic!("expected a task that panicked"),
         Err(error) => assert_eq!(word_of(&*error.into_panic()), word),
-    }
-}
-
-/// Calls a closure when it is dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-fn on_drop<F: FnOnce()>(f: F) -> OnDrop<F> {
-    OnDrop(Some(f))
-}
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        if let Some(f) = self.0.take() {
-            f();
-        }
     }
 }
 

@@ -9,13 +9,11 @@ mod places;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
 
 use corro::{Scope, ScopedJoinHandle, sleep, yield_now};
 
 use crate::generator::Trace;
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::support::HOUR;
 
 /// Gives way until it is so.
 fn until(is_so: impl Fn() -> bool) {

@@ -13,18 +13,12 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use corro::{Co, Generator, Runtime, scope, sleep, spawn, spawn_local, yield_now};
 
 use crate::generator::child::{aborts, stderr_of};
 use crate::schedulers::everywhere;
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn ms(count: u64) -> Duration {
-    Duration::from_millis(count)
-}
+use crate::support::{HOUR, ms};
 
 fn runtime(workers: usize) -> Runtime {
     Runtime::builder().workers(workers).build().unwrap()

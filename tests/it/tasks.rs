@@ -22,18 +22,9 @@ use corro::{Co, EventLoop, Generator, JoinHandle, spawn, spawn_local, yield_now}
 
 use crate::generator::child::{aborts, isolated, stderr_of};
 use crate::generator::{Trace, panic_text, while_unwinding};
+use crate::support::{HOUR, cancelled, ms, on_drop, yields};
 
 type NamedCall = (&'static str, Box<dyn FnOnce()>);
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn ms(count: u64) -> Duration {
-    Duration::from_millis(count)
-}
-
-fn yields(count: usize) {
-    (0..count).for_each(|_| yield_now());
-}
 
 /// A task that ends by its cancellation only.
 fn sleeper(trace: &Trace, word: &'static str) -> JoinHandle<()> {
@@ -46,31 +37,10 @@ fn sleeper(trace: &Trace, word: &'static str) -> JoinHandle<()> {
 }
 
 #[track_caller]
-fn cancelled<T>(handle: JoinHandle<T>) {
-    match handle.join() {
-        Err(error) => assert!(error.is_cancelled() && !error.is_panic(), "{error}"),
-        Ok(_) => panic!("the task should have been cancelled"),
-    }
-}
-
-#[track_caller]
 fn panicked<T>(handle: JoinHandle<T>) -> &'static str {
     match handle.join() {
         Err(error) => *error.into_panic().downcast::<&str>().expect("a text"),
         Ok(_) => panic!("the task should have panicked"),
-    }
-}
-
-/// Runs `f` when it is dropped.
-struct OnDrop<F: FnOnce()>(Option<F>);
-
-fn on_drop<F: FnOnce()>(f: F) -> OnDrop<F> {
-    OnDrop(Some(f))
-}
-
-impl<F: FnOnce()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        self.0.take().expect("dropped once")();
     }
 }
 

@@ -17,8 +17,8 @@ use corro::event_loop::Handle;
 use corro::{EventLoop, time, yield_now};
 
 use crate::generator::child::{isolated_as, test_path};
+use crate::support::HOUR;
 
-const HOUR: Duration = Duration::from_secs(3600);
 const MOMENT: Duration = Duration::from_millis(1);
 
 fn virtual_loop() -> EventLoop {
