@@ -89,7 +89,7 @@ impl Semaphore {
     /// As [`acquire`](Self::acquire).
     pub fn acquire_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
         task::begin_operation();
-        self.acquire_slow(1, &mut Deadline::after(timeout)).then_some(Permit { semaphore: self, count: 1 })
+        self.acquire_slow(1, &mut Deadline::after(timeout)).then(|| Permit { semaphore: self, count: 1 })
     }
 
     /// Whether they were taken in time.
@@ -109,7 +109,7 @@ impl Semaphore {
 
     /// Takes a permit if there is one and nobody waits.
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        self.permits.try_take(1).then_some(Permit { semaphore: self, count: 1 })
+        self.permits.try_take(1).then(|| Permit { semaphore: self, count: 1 })
     }
 
     /// Gives `count` permits, which may be ones that were taken and [forgotten](Permit::forget), or new ones.

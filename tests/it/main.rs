@@ -14,5 +14,6 @@ mod schedulers;
 mod scopes;
 mod soundness;
 mod support;
+mod sync;
 mod tasks;
 mod virtual_time;
