@@ -68,7 +68,7 @@ fn worker(numbers: Receiver<u64>, answers: Sender<(u64, bool)>, gauge: &Gauge) {
 }
 
 fn is_prime(number: u64) -> bool {
-    number > 1 && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| number % divisor != 0)
+    number > 1 && (2..).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
 }
 
 /// Takes the answers in the order of the numbers, and the first `want` primes of them.

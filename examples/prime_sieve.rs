@@ -25,11 +25,13 @@ use corro::channel::{self, Receiver, Sender};
 const CAPACITY: usize = 16;
 
 fn generate(numbers: Sender<u64>) {
-    (2..).for_each(|number| numbers.send(number).expect("the first filter listens"));
+    for number in 2.. {
+        numbers.send(number).expect("the first filter listens");
+    }
 }
 
 fn filter(prime: u64, numbers: Receiver<u64>, others: Sender<u64>) {
-    let others_than_multiples = numbers.iter().filter(|number| number % prime != 0);
+    let others_than_multiples = numbers.iter().filter(|number| !number.is_multiple_of(prime));
     others_than_multiples.for_each(|number| others.send(number).expect("the next filter listens"));
 }
 
@@ -59,7 +61,7 @@ fn divided(count: usize) -> (Vec<u64>, usize) {
             break;
         }
         let mut candidates = primes.iter().take_while(|&prime| prime * prime <= number);
-        match candidates.position(|prime| number % prime == 0) {
+        match candidates.position(|&prime| number.is_multiple_of(prime)) {
             // It goes as far as to the filter of this prime.
             Some(smallest) => messages += smallest + 1,
             // It comes out at the end, where its own filter is put.

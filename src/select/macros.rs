@@ -113,14 +113,15 @@ macro_rules! __select {
             ::core::unreachable!("an arm of a `select!` is done")
         }
     }};
-    (@write ($default:expr) $([$arm:ident $operand:ident $kind:ident $operands:tt ($pattern:pat) ($body:expr)])*) => {{
-        let ($($arm,)*) = {
-            $($crate::__select!(@operand $operand $kind $operands);)*
-            $($crate::__select!(@arm $arm $operand $kind $operands);)*
-            $crate::select::__private::try_wait(&[$($arm.armed()),*]);
-            ($($arm.finish(),)*)
+    (@write ($default:expr)) => { $default };
+    (@write ($default:expr) $([$arm:ident $operand:ident $kind:ident $operands:tt ($pattern:pat) ($body:expr)])+) => {{
+        let ($($arm,)+) = {
+            $($crate::__select!(@operand $operand $kind $operands);)+
+            $($crate::__select!(@arm $arm $operand $kind $operands);)+
+            $crate::select::__private::try_wait(&[$($arm.armed()),+]);
+            ($($arm.finish(),)+)
         };
-        $(if let ::core::option::Option::Some(output) = $arm { match output { $pattern => $body } } else)* { $default }
+        $(if let ::core::option::Option::Some(output) = $arm { match output { $pattern => $body } } else)+ { $default }
     }};
 
     // What an arm is made with, kept for as long as the wait.
