@@ -43,7 +43,7 @@ pub struct MutexGuard<'a, T: ?Sized> {
 impl<T> Mutex<T> {
     /// A mutex that is free.
     pub const fn new(value: T) -> Mutex<T> {
-        Mutex { permits: Permits::new(1, Reason::Lock), value: UnsafeCell::new(value) }
+        Mutex { permits: Permits::new(1, 1, Reason::Lock), value: UnsafeCell::new(value) }
     }
 
     /// The value; whoever owns the mutex need not lock it.

@@ -26,6 +26,8 @@ const REFUSED: usize = usize::MAX;
 
 pub(super) struct Permits {
     word: AtomicUsize,
+    /// The most that there may be.
+    most: usize,
     /// In a slot: how many permits are waited for.
     monitor: Monitor<(), usize>,
     reason: Reason,
@@ -41,11 +43,13 @@ pub(super) enum NotTaken {
 type Guard<'a> = Locked<'a, (), usize>;
 
 impl Permits {
+    /// So many permits, of which there are never more than `most`.
+    ///
     /// # Panics
     /// When `count` is more than [`MAX`].
-    pub(super) const fn new(count: usize, reason: Reason) -> Permits {
+    pub(super) const fn new(count: usize, most: usize, reason: Reason) -> Permits {
         assert!(count <= MAX, "a semaphore cannot have so many permits: at most usize::MAX / 4");
-        Permits { word: AtomicUsize::new(count * ONE), monitor: Monitor::new(()), reason }
+        Permits { word: AtomicUsize::new(count * ONE), most, monitor: Monitor::new(()), reason }
     }
 
     /// How many are left.
@@ -83,11 +87,29 @@ impl Permits {
         take.result(performed)
     }
 
-    /// Gives `count` back, unless there would be more than `most` then. Whether it did.
+    /// The most that there may be.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Gives `count`, unless there would be too many then. Whether it did.
     #[inline]
-    pub(super) fn give(&self, count: usize, most: usize) -> bool {
-        self.change(|word| if word & WAITERS == 0 { given(word, count, most) } else { None })
-            || self.give_slow(count, most)
+    pub(super) fn give(&self, count: usize) -> bool {
+        self.change(|word| if word & WAITERS == 0 { self.given(word, count) } else { None }) || self.give_slow(count)
+    }
+
+    /// Gives back what was taken; only what there may be, if others gave more than they took.
+    #[inline]
+    pub(super) fn give_back(&self, count: usize) {
+        if !self.give(count) {
+            self.give_what_fits(&mut self.monitor.lock(), count);
+        }
+    }
+
+    #[cold]
+    fn give_what_fits(&self, locked: &mut Guard<'_>, count: usize) {
+        self.change(|word| self.given(word, count.min(self.most - word / ONE)));
+        self.hand_out(locked);
     }
 
     /// Gives all back, which are `count`.
@@ -95,14 +117,14 @@ impl Permits {
     pub(super) fn give_all(&self, count: usize) {
         // Release: what was done is seen by who takes them.
         if self.word.compare_exchange(0, count * ONE, Release, Relaxed).is_err() {
-            self.give_slow(count, MAX);
+            self.give_slow(count);
         }
     }
 
     #[cold]
-    fn give_slow(&self, count: usize, most: usize) -> bool {
+    fn give_slow(&self, count: usize) -> bool {
         let mut locked = self.monitor.lock();
-        let did = self.change(|word| given(word, count, most));
+        let did = self.change(|word| self.given(word, count));
         if did {
             self.hand_out(&mut locked);
         }
@@ -128,6 +150,12 @@ impl Permits {
         self.word.fetch_and(!WAITERS, AcqRel);
     }
 
+    /// The word with more permits.
+    fn given(&self, word: usize, count: usize) -> Option<usize> {
+        let sum = (word / ONE).checked_add(count)?;
+        (sum <= self.most).then(|| word + count * ONE)
+    }
+
     /// Changes the word, unless `change` gives nothing. AcqRel: what was done before permits were given back is seen by who
     /// takes them.
     #[inline]
@@ -139,12 +167,6 @@ impl Permits {
 /// The word with fewer permits. The flags are less than one.
 fn taken(word: usize, count: usize) -> Option<usize> {
     word.checked_sub(count.checked_mul(ONE)?)
-}
-
-/// The word with more permits, `most` at most.
-fn given(word: usize, count: usize, most: usize) -> Option<usize> {
-    let sum = (word / ONE).checked_add(count)?;
-    (sum <= most.min(MAX)).then(|| word + count * ONE)
 }
 
 /// Takes permits.
@@ -195,8 +217,7 @@ impl Operation<(), usize> for Take<'_> {
 
     fn pass_on(&mut self, locked: &mut Guard<'_>) -> bool {
         if !self.refused {
-            self.permits.change(|word| given(word, self.count, MAX));
-            self.permits.hand_out(locked);
+            self.permits.give_what_fits(locked, self.count);
         }
         true
     }

@@ -120,8 +120,8 @@ impl<S> Core<S> {
         Core {
             content: Mutex::new(Content { store, is_shut_down: false }),
             maxsize,
-            items: Permits::new(0, Reason::Receive),
-            room: Permits::new(room, Reason::Send),
+            items: Permits::new(0, MAX, Reason::Receive),
+            room: Permits::new(room, room, Reason::Send),
             unfinished: Monitor::new(0),
         }
     }
@@ -165,7 +165,7 @@ impl<S> Core<S> {
         let mut content = self.content();
         if content.is_shut_down {
             drop(content);
-            self.room.give(1, MAX);
+            self.room.give(1);
             return Err(TryPutError::ShutDown(item));
         }
         // Given under the lock, so that nobody is told of a shutdown before an item that is in.
@@ -249,7 +249,7 @@ struct GiveBack<'a>(&'a Permits);
 
 impl Drop for GiveBack<'_> {
     fn drop(&mut self) {
-        self.0.give(1, MAX);
+        self.0.give(1);
     }
 }
 

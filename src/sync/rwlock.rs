@@ -52,7 +52,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 impl<T> RwLock<T> {
     /// A lock that is free.
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { permits: Permits::new(READERS, Reason::Lock), value: UnsafeCell::new(value) }
+        RwLock { permits: Permits::new(READERS, READERS, Reason::Lock), value: UnsafeCell::new(value) }
     }
 
     /// The value; whoever owns the lock need not take it.
@@ -142,7 +142,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.permits.give(1, READERS);
+        self.lock.permits.give(1);
     }
 }
 

@@ -28,11 +28,10 @@ use crate::task::{self, Forever, Limit, Reason, Undone};
 #[doc(alias = "BoundedSemaphore")]
 pub struct Semaphore {
     permits: Permits,
-    /// The most that there may be.
-    bound: usize,
 }
 
-/// Permits of a [`Semaphore`]; dropping it gives them back.
+/// Permits of a [`Semaphore`]; dropping it gives them back. (Only what a bounded one may have, if others were
+/// [released](Semaphore::release) meanwhile that were never taken.)
 #[must_use = "dropped at once, it is given back at once"]
 #[derive(Debug)]
 pub struct Permit<'a> {
@@ -50,7 +49,7 @@ impl Semaphore {
     /// # Panics
     /// When it is more than `usize::MAX / 4`.
     pub const fn new(permits: usize) -> Semaphore {
-        Semaphore { permits: Permits::new(permits, Reason::Permit), bound: MAX }
+        Semaphore { permits: Permits::new(permits, MAX, Reason::Permit) }
     }
 
     /// A semaphore with `permits`, which has never more than these.
@@ -58,7 +57,7 @@ impl Semaphore {
     /// # Panics
     /// When it is more than `usize::MAX / 4`.
     pub const fn bounded(permits: usize) -> Semaphore {
-        Semaphore { permits: Permits::new(permits, Reason::Permit), bound: permits }
+        Semaphore { permits: Permits::new(permits, permits, Reason::Permit) }
     }
 
     /// Takes a permit, waiting for one. A cancellation point.
@@ -95,11 +94,8 @@ impl Semaphore {
     /// Whether they were taken in time.
     #[cold]
     fn acquire_slow(&self, count: usize, limit: &mut impl Limit) -> bool {
-        assert!(
-            count <= self.bound,
-            "{count} permits of a semaphore that never has more than {} never come",
-            self.bound
-        );
+        let most = self.permits.most();
+        assert!(count <= most, "{count} permits of a semaphore that never has more than {most} never come");
         match self.permits.take(count, limit) {
             Ok(()) => true,
             Err(NotTaken::Undone(Undone::Late)) => false,
@@ -117,7 +113,7 @@ impl Semaphore {
     /// # Errors
     /// When there would be more than the semaphore may have; nothing is changed then.
     pub fn release(&self, count: usize) -> Result<(), ReleaseError> {
-        if self.permits.give(count, self.bound) { Ok(()) } else { Err(ReleaseError) }
+        if self.permits.give(count) { Ok(()) } else { Err(ReleaseError) }
     }
 
     /// How many permits are left.
@@ -141,8 +137,7 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        // It fails only if somebody has released what was not theirs.
-        self.semaphore.permits.give(self.count, self.semaphore.bound);
+        self.semaphore.permits.give_back(self.count);
     }
 }
 

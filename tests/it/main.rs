@@ -8,6 +8,7 @@ mod futures;
 mod generator;
 mod join_sets;
 mod layers;
+mod models;
 mod net;
 mod python;
 mod runtime;
