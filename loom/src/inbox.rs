@@ -26,6 +26,10 @@ enum Fault {
     RelaxedThread,
     /// The notice is given and taken back without release and acquire.
     RelaxedNotice,
+    /// A thread that sleeps in its driver does not look whether it was woken.
+    SleepsUnasked,
+    /// A wake of a thread that sleeps in its driver does not notify the driver.
+    UnparksOnly,
 }
 
 const DONE: usize = 1;
@@ -61,7 +65,7 @@ impl Home {
         })
     }
 
-    /// `wake_remote`, for a task that has a home.
+    /// `wake_remote` with its `notify`, for a task that has a home.
     fn wake_remote(&self, task: usize) {
         let header = &self.tasks[task];
         let mut state = header.state.load(Relaxed);
@@ -237,6 +241,35 @@ fn two_wake_thread(fault: Fault) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
+/// The same for a thread that waits for a descriptor, so sleeps in its driver: `notify` and `sleep_thread`.
+fn two_wake_attached_thread(fault: Fault) {
+    let home = Home::new(fault, 0);
+    let state = Arc::new(AtomicUsize::new(0));
+    let did: Arc<[AtomicBool; 2]> = Arc::default();
+    let threads = [0, 1].map(|waker| {
+        let (state, home, did) = (state.clone(), home.clone(), did.clone());
+        thread::spawn(move || {
+            did[waker].store(true, Relaxed);
+            // The unpark does nothing, since the thread does not park.
+            if state.fetch_or(NOTIFIED, Release) & NOTIFIED == 0 && fault != Fault::UnparksOnly {
+                home.notify();
+            }
+        })
+    });
+    let take_wake = || state.fetch_and(!NOTIFIED, Acquire) & NOTIFIED != 0;
+    while !did.iter().all(|did| did.load(Relaxed)) {
+        let woken = fault != Fault::SleepsUnasked && take_wake();
+        if !woken && home.begin_sleep() {
+            home.bell.wait();
+            home.end_sleep();
+            if fault != Fault::SleepsUnasked {
+                take_wake();
+            }
+        }
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
 /// One thread wakes two tasks, another wakes the first again: nothing falls out of the list.
 fn links(fault: Fault) {
     let home = Home::new(fault, 2);
@@ -290,6 +323,22 @@ fn each_wake_is_seen() {
 #[test]
 fn each_wake_of_a_thread_is_seen() {
     check(Some(3), || two_wake_thread(Fault::None));
+}
+
+#[test]
+fn each_wake_of_a_thread_in_its_driver_is_seen() {
+    check(Some(3), || two_wake_attached_thread(Fault::None));
+}
+
+/// The second wake finds NOTIFIED set, and says nothing.
+#[test]
+fn asleep_without_looking_for_wakes() {
+    check_fails(LOST, Some(3), || two_wake_attached_thread(Fault::SleepsUnasked));
+}
+
+#[test]
+fn a_thread_in_its_driver_that_is_only_unparked() {
+    check_fails(LOST, Some(3), || two_wake_attached_thread(Fault::UnparksOnly));
 }
 
 #[test]

@@ -11,12 +11,15 @@
 //! once, found in this way.
 //!
 //! ```text
-//!  inbox.rs       Home, wake_remote       task/home.rs, task/waker.rs
+//!  inbox.rs       Home, wakes             task/home.rs, task/waker.rs, task/park.rs
 //!  state.rs       the bits of a task      task/header.rs, task/fiber.rs, task/join.rs
 //!  fork.rs        the latch of `join`     task/fork.rs
 //!  idle.rs        sleepers, searchers     runtime/idle, runtime/seat.rs, task/new_work.rs
 //!  ending.rs      the end of a runtime    runtime/ending.rs, runtime/seat.rs
-//!  wait_queue.rs  places on stacks        task/wait_queue.rs
+//!  lock.rs        the short lock          task/lock.rs
+//!  monitor.rs     places on stacks        task/monitor.rs
+//!  select.rs      tickets, hand-over      task/select.rs, channel/state.rs
+//!  permits.rs     permits                 sync/permits.rs
 //!  woken.rs       block_on                block_on.rs
 //!  gate.rs        the way to a worker     task/gate.rs
 //!  group.rs       the children of a scope task/group.rs
@@ -38,8 +41,11 @@ mod gate;
 mod group;
 mod idle;
 mod inbox;
+mod lock;
+mod monitor;
+mod permits;
+mod select;
 mod state;
-mod wait_queue;
 mod woken;
 
 use std::sync::Arc;

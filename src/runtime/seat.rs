@@ -25,6 +25,9 @@ const LOOK_AFTER: usize = 64;
 /// Turns after which the oldest new work has its turn. Less often than I/O, since it leads away from the depth-first walk
 /// of a tree of tasks.
 const OLDEST_AFTER: usize = 400;
+/// So many tasks that were cancelled before they began may have their turn, and end, together with the oldest. Else they
+/// could become more and more, below what is newer.
+const DEAD: usize = 400;
 /// Turns of one batch at most.
 const BATCH: usize = 256;
 /// How often a searcher looks at all queues before it lies down.
@@ -91,7 +94,9 @@ impl Seat {
             self.look();
         }
         match self.new_work().pop() {
-            Some(word) => self.start(word),
+            Some(word) => {
+                self.start(word);
+            }
             None if self.worker.local.ready_len() == 0 => return self.rest(),
             None => {}
         }
@@ -102,13 +107,20 @@ impl Seat {
         self.worker.local.new_work().expect("a worker of a runtime has it")
     }
 
-    /// Makes a task of new work: it is ready then.
+    /// Makes a task of new work: it is ready then. Whether it will run.
     #[inline]
-    fn start(&self, word: Word) {
+    fn start(&self, word: Word) -> bool {
         self.turns.set(self.turns.get() + 1);
         match word.open() {
-            Work::Task(task) => self.worker.local.adopt(task),
-            Work::Job(job) => job.start(&self.worker.local),
+            Work::Task(task) => {
+                let is_alive = !task.is_cancelled();
+                self.worker.local.adopt(task);
+                is_alive
+            }
+            Work::Job(job) => {
+                job.start(&self.worker.local);
+                true
+            }
         }
     }
 
@@ -121,9 +133,8 @@ impl Seat {
         self.see_end();
         if turns >= OLDEST_AFTER {
             self.since_oldest.set(0);
-            if let Some(word) = self.oldest() {
-                self.start(word);
-            }
+            let start = |word| self.start(word);
+            iter::from_fn(|| self.oldest()).take(DEAD).map(start).find(|&is_alive| is_alive);
         }
     }
 

@@ -16,6 +16,7 @@ mod schedulers;
 mod scopes;
 mod selecting;
 mod soundness;
+mod stress;
 mod support;
 mod sync;
 mod task_locals;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use corro::net::{TcpListener, TcpStream};
-use corro::task::{Builder, Placement};
+use corro::task::{Builder, JoinSet, Placement};
 use corro::{Runtime, sleep, spawn, spawn_local, yield_now};
 
 use super::{ms, runtime, settles};
@@ -329,4 +329,43 @@ fn s9_nobody_starves_on_many_workers() {
         crowd.stop();
         settles(|| runtime.metrics().live == 0);
     }
+}
+
+/// Who starts tasks in a race, takes the first and lets the others go, leaves new work behind, under which lies what others
+/// have started. It must not grow without end.
+#[test]
+fn s9_what_was_started_and_cancelled_goes_in_the_end() {
+    const ROUNDS: usize = 20_000;
+    let runtime = runtime(1);
+    let body = Arc::new(());
+    let race = |racer: usize| {
+        let mut most = 0;
+        for round in 0..ROUNDS {
+            let mut set = JoinSet::new();
+            for number in 0..1 + (round + racer) % 4 {
+                let body = body.clone();
+                set.spawn(move || {
+                    let _body = body;
+                    match number {
+                        0 => {}
+                        1 => yield_now(),
+                        _ => sleep(ms(3_600_000)),
+                    }
+                });
+            }
+            set.join_next().unwrap().unwrap();
+            drop(set);
+            most = most.max(Arc::strong_count(&body));
+        }
+        most
+    };
+    let race = &race;
+    let all = || {
+        corro::scope(|s| {
+            [0, 1, 2, 3, 4, 5, 6, 7].map(|racer| s.spawn(move || race(racer))).map(|racer| racer.join().unwrap())
+        })
+    };
+    let most = runtime.run(all);
+    assert!(most.iter().all(|&most| most < ROUNDS / 10), "{most:?} bodies of tasks were left behind");
+    settles(|| Arc::strong_count(&body) == 1 && runtime.metrics().live == 0);
 }
