@@ -2,6 +2,7 @@
 //! lost, nothing is doubled, nobody hangs, nothing is left.
 
 mod channels;
+mod fairness;
 mod kinds;
 mod locks;
 mod meeting;
