@@ -67,7 +67,10 @@ fn stress<C: Case>(new: impl Fn() -> C) {
         stop.store(true, SeqCst);
         case.finish();
         threads.into_iter().for_each(|thread| thread.join().expect("it does not fail"));
-        assert_eq!(runtime.metrics().live, 0, "tasks are left");
+        // What was cancelled and not joined ends in its time.
+        while runtime.metrics().live > 0 {
+            thread::yield_now();
+        }
         drop(runtime);
         case.check();
         assert_eq!(Arc::strong_count(&case), 1);
