@@ -8,6 +8,7 @@ mod locks;
 mod meeting;
 mod selects;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -143,7 +144,8 @@ fn watchdog(what: String) -> mpsc::Sender<()> {
     let (alive, dropped) = mpsc::channel();
     thread::spawn(move || {
         if let Err(RecvTimeoutError::Timeout) = dropped.recv_timeout(Duration::from_secs(300)) {
-            eprintln!("hangs: {what}");
+            // Not by `eprintln!`, which the test harness hides.
+            let _ = writeln!(std::io::stderr(), "hangs: {what}");
             std::process::abort();
         }
     });

@@ -153,7 +153,7 @@ impl Case for Watch {
     }
 
     fn check(&self) {
-        assert_eq!(*self.sender.borrow(), u64::MAX);
+        assert!(*self.sender.borrow() > 0);
         assert!(self.sender.is_closed(), "receivers are left");
     }
 }
