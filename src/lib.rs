@@ -9,6 +9,7 @@
 //! - [`scope`] has tasks that borrow; [`timeout`], [`cancel_scope`] and [`shield`] cut code off, or keep it from that.
 //! - [`channel`] and [`sync`] let tasks and threads talk and share; [`select!`] waits for the first of several things.
 //! - [`task`] has what waits for many tasks, [`JoinSet`](task::JoinSet) and others, and [`task_local!`].
+//! - [`net`], [`io`], [`process`], [`signal`] and [`fs`] are the world outside, with the names of `std`.
 //! - [`block_on`] waits for any future, [`unblock`] takes what would block the thread elsewhere.
 //!
 //! ```
@@ -48,11 +49,14 @@ pub mod channel;
 mod coroutine;
 mod driver;
 pub mod event_loop;
+pub mod fs;
 pub mod generator;
 pub mod io;
 pub mod net;
+pub mod process;
 pub mod runtime;
 pub mod select;
+pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;

@@ -69,3 +69,56 @@ pub fn sleep_until(deadline: Instant) {
 pub fn checkpoint() {
     task::begin_operation();
 }
+
+/// Ticks: the first at once, then one after each `period`.
+///
+/// # Panics
+/// When the period is zero.
+///
+/// # Examples
+/// ```
+/// use corro::{EventLoop, time};
+/// use std::time::Duration;
+///
+/// let event_loop = EventLoop::builder().virtual_time(true).build()?;
+/// event_loop.run(|| {
+///     let mut interval = time::interval(Duration::from_secs(60));
+///     let ticks = [interval.tick(), interval.tick(), interval.tick()];
+///     assert_eq!(ticks[2] - ticks[0], Duration::from_secs(120));
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn interval(period: Duration) -> Interval {
+    assert!(!period.is_zero(), "an interval of no time would tick without end: give it a period");
+    Interval { next: Some(now()), period }
+}
+
+/// See [`interval`].
+///
+/// Who comes late gets the ticks that it missed at once, each with its own time, so that none is lost.
+#[derive(Debug)]
+pub struct Interval {
+    /// `None` is later than any clock can tell.
+    next: Option<Instant>,
+    period: Duration,
+}
+
+impl Interval {
+    /// Waits for the next tick, and returns when it was due. A cancellation point, which loses no tick.
+    pub fn tick(&mut self) -> Instant {
+        driver::pause_until(self.next);
+        let tick = self.next.unwrap_or_else(now);
+        self.next = tick.checked_add(self.period);
+        tick
+    }
+
+    /// The time between two ticks.
+    pub fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Forgets what was missed: the next tick comes a period from now on.
+    pub fn reset(&mut self) {
+        self.next = now().checked_add(self.period);
+    }
+}

@@ -8,15 +8,15 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use super::socket::Socket;
 use crate::driver::Direction;
+use crate::io::polled::Polled;
 
 /// Connects to `address`; a cancellation while it waits closes the socket.
-pub(super) fn connect(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Socket<TcpStream>> {
+pub(super) fn connect(address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Polled<TcpStream>> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
     let under_way = start(&fd, address)?;
-    let socket = Socket::new(TcpStream::from(fd));
+    let socket = Polled::new(TcpStream::from(fd));
     if under_way {
         socket.repeat(Direction::Write, timeout, outcome)?;
     }

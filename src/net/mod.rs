@@ -36,12 +36,18 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod connect;
 mod listener;
+mod macros;
 mod resolve;
-mod socket;
 mod tcp;
+mod udp;
+mod unix;
 
-pub use listener::{Incoming, TcpListener};
 pub use std::net::Shutdown;
-pub use tcp::TcpStream;
+
+pub use self::listener::{Incoming, TcpListener};
+pub use self::tcp::TcpStream;
+pub use self::udp::UdpSocket;
+pub use self::unix::{UnixDatagram, UnixIncoming, UnixListener, UnixStream};

@@ -1,6 +1,7 @@
-//! Rules I1 to I4 and what other rules say of sockets, on the loop and on plain threads.
+//! Rules I1 to I4 and what other rules say of sockets, in tasks and on plain threads.
 
 mod ends;
+mod unix;
 mod waits;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use corro::net::{TcpListener, TcpStream};
 
 use crate::generator::child::isolated;
+use crate::schedulers::everywhere;
 
 const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -42,7 +44,7 @@ fn is_would_suspend(error: &io::Error) -> bool {
 
 #[test]
 fn i1_reads_are_partial_and_end() {
-    corro::run(|| {
+    everywhere(|| {
         let (mut a, mut b) = pair();
         let reader = corro::spawn(move || {
             let mut buf = [0; 100];
@@ -62,7 +64,7 @@ fn i1_reads_are_partial_and_end() {
 
 #[test]
 fn i1_ten_megabytes_both_ways() {
-    corro::run(|| {
+    everywhere(|| {
         let (a, b) = pair();
         let data: Vec<u8> = (0..10_000_000_u32).map(|n| (n % 251) as u8).collect();
         let echo = corro::spawn(move || io::copy(&mut &b, &mut &b).unwrap());
@@ -82,7 +84,7 @@ fn i1_ten_megabytes_both_ways() {
 
 #[test]
 fn i1_errors_keep_their_kind() {
-    corro::run(|| {
+    everywhere(|| {
         let gone = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
         assert_eq!(TcpStream::connect(gone).unwrap_err().kind(), ErrorKind::ConnectionRefused);
         let again = TcpStream::connect_timeout(&gone, Duration::from_secs(60));
@@ -96,7 +98,7 @@ fn i1_errors_keep_their_kind() {
 
 #[test]
 fn i1_connect_tries_every_address() {
-    corro::run(|| {
+    everywhere(|| {
         let gone = TcpListener::bind(ANY).unwrap().local_addr().unwrap();
         let listener = TcpListener::bind(ANY).unwrap();
         let there = listener.local_addr().unwrap();
@@ -107,7 +109,7 @@ fn i1_connect_tries_every_address() {
 
 #[test]
 fn i1_a_timeout_is_timed_out_and_loses_nothing() {
-    corro::run(|| {
+    everywhere(|| {
         let (mut a, mut b) = pair();
         b.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         assert_eq!(b.read(&mut [0]).unwrap_err().kind(), ErrorKind::TimedOut);
@@ -131,7 +133,7 @@ fn i1_a_timeout_is_timed_out_and_loses_nothing() {
 
 #[test]
 fn i1_the_rest_of_the_stream_is_as_in_std() {
-    corro::run(|| {
+    everywhere(|| {
         let (mut a, mut b) = pair();
         a.set_nodelay(true).unwrap();
         assert!(a.nodelay().unwrap());
@@ -156,7 +158,7 @@ fn i1_the_rest_of_the_stream_is_as_in_std() {
 
 #[test]
 fn i1_std_streams_come_and_go() {
-    corro::run(|| {
+    everywhere(|| {
         let listener = TcpListener::from_std(std::net::TcpListener::bind(ANY).unwrap()).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         client.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
@@ -176,7 +178,7 @@ fn i1_std_streams_come_and_go() {
 
 #[test]
 fn i1_a_regular_file_is_ready() {
-    corro::run(|| {
+    everywhere(|| {
         let file = File::open("/proc/self/exe").unwrap();
         corro::io::wait_readable(&file).unwrap();
         corro::io::wait_writable(&file).unwrap();
@@ -185,7 +187,7 @@ fn i1_a_regular_file_is_ready() {
 
 #[test]
 fn i2_one_task_reads_while_another_writes() {
-    corro::run(|| {
+    everywhere(|| {
         let (a, b) = pair();
         let a = Arc::new(a);
         let reading = a.clone();
@@ -207,7 +209,7 @@ fn i2_one_task_reads_while_another_writes() {
 
 #[test]
 fn i2_of_two_readers_each_byte_reaches_one() {
-    corro::run(|| {
+    everywhere(|| {
         let (mut a, b) = pair();
         let b = Arc::new(b);
         let readers = [b.clone(), b].map(|stream| {
@@ -236,7 +238,7 @@ fn i2_of_two_readers_each_byte_reaches_one() {
 
 #[test]
 fn i2_several_tasks_accept() {
-    corro::run(|| {
+    everywhere(|| {
         let listener = Arc::new(TcpListener::bind(ANY).unwrap());
         let tasks: Vec<_> = (0..4)
             .map(|_| {
@@ -257,7 +259,7 @@ fn i2_several_tasks_accept() {
 
 #[test]
 fn i2_both_directions_of_one_number_can_be_awaited() {
-    corro::run(|| {
+    everywhere(|| {
         let (mut a, b) = pair();
         let b = Arc::new(b);
         b.set_write_timeout(Some(Duration::from_millis(2))).unwrap();

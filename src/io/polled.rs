@@ -1,4 +1,4 @@
-//! What all sockets share: try, wait, try again.
+//! What sockets and pipes share: try, wait, try again.
 //!
 //! ```text
 //!  checkpoint ─► give way? ─► attempt ── done ──► result
@@ -9,6 +9,7 @@
 //! Everything that may unwind (a cancellation, the giving way) is before an attempt. After one that moved bytes
 //! comes nothing but the return, so that no byte is lost.
 
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -17,48 +18,48 @@ use std::time::{Duration, Instant};
 use crate::driver::{self, Direction, Seen, Source};
 use crate::task;
 
-/// A non-blocking socket and what its operations wait with.
+/// A non-blocking descriptor and what its operations wait with.
 ///
-/// The source stands first: it is dropped, and the descriptor deregistered, before the socket is closed.
-pub(super) struct Socket<S> {
+/// The source stands first: it is dropped, and the descriptor deregistered, before it is closed.
+pub(crate) struct Polled<S> {
     source: Source,
-    pub(super) read_timeout: Timeout,
-    pub(super) write_timeout: Timeout,
+    pub(crate) read_timeout: Timeout,
+    pub(crate) write_timeout: Timeout,
     inner: S,
 }
 
-impl<S: AsFd> Socket<S> {
+impl<S: AsFd> Polled<S> {
     /// `inner` must not block.
-    pub(super) fn new(inner: S) -> Socket<S> {
+    pub(crate) fn new(inner: S) -> Polled<S> {
         let source = Source::new(&inner);
-        Socket { source, read_timeout: Timeout::default(), write_timeout: Timeout::default(), inner }
+        Polled { source, read_timeout: Timeout::default(), write_timeout: Timeout::default(), inner }
     }
 
     #[inline]
-    pub(super) fn get(&self) -> &S {
+    pub(crate) fn get(&self) -> &S {
         &self.inner
     }
 
-    pub(super) fn into_inner(self) -> S {
-        let Socket { source, inner, .. } = self;
+    pub(crate) fn into_inner(self) -> S {
+        let Polled { source, inner, .. } = self;
         drop(source);
         inner
     }
 
     /// Runs `attempt` until it is done, waiting for input meanwhile.
     #[inline]
-    pub(super) fn read_with<T>(&self, attempt: impl FnMut(&S) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn read_with<T>(&self, attempt: impl FnMut(&S) -> io::Result<T>) -> io::Result<T> {
         self.repeat(Direction::Read, self.read_timeout.get(), attempt)
     }
 
     /// Runs `attempt` until it is done, waiting for room meanwhile.
     #[inline]
-    pub(super) fn write_with<T>(&self, attempt: impl FnMut(&S) -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn write_with<T>(&self, attempt: impl FnMut(&S) -> io::Result<T>) -> io::Result<T> {
         self.repeat(Direction::Write, self.write_timeout.get(), attempt)
     }
 
     /// Runs `attempt` until it is done: it gives `WouldBlock` as long as it is not.
-    pub(super) fn repeat<T>(
+    pub(crate) fn repeat<T>(
         &self,
         direction: Direction,
         timeout: Option<Duration>,
@@ -92,6 +93,12 @@ impl<S: AsFd> Socket<S> {
     }
 }
 
+impl<S: fmt::Debug> fmt::Debug for Polled<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
 fn refuse_late(deadline: Option<Instant>) -> io::Result<()> {
     match deadline {
         Some(deadline) if driver::now() >= deadline => Err(io::Error::new(io::ErrorKind::TimedOut, "timed out")),
@@ -110,11 +117,11 @@ fn retry_interrupted<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Resul
 
 /// A timeout that is set and read from any thread: its nanoseconds, 0 for none.
 #[derive(Default)]
-pub(super) struct Timeout(AtomicU64);
+pub(crate) struct Timeout(AtomicU64);
 
 impl Timeout {
     #[inline]
-    pub(super) fn get(&self) -> Option<Duration> {
+    pub(crate) fn get(&self) -> Option<Duration> {
         match self.0.load(Relaxed) {
             0 => None,
             ns => Some(Duration::from_nanos(ns)),
@@ -122,7 +129,7 @@ impl Timeout {
     }
 
     /// Refuses a timeout of zero, as `std` does.
-    pub(super) fn set(&self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(crate) fn set(&self, timeout: Option<Duration>) -> io::Result<()> {
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(zero_timeout());
         }
@@ -131,11 +138,75 @@ impl Timeout {
         Ok(())
     }
 
-    pub(super) fn copy_from(&self, other: &Timeout) {
+    pub(crate) fn copy_from(&self, other: &Timeout) {
         self.0.store(other.0.load(Relaxed), Relaxed);
     }
 }
 
-pub(super) fn zero_timeout() -> io::Error {
+pub(crate) fn zero_timeout() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout")
 }
+
+/// `Read` for a type and for references to it, by a field that is a [`Polled`].
+macro_rules! reader {
+    ($type:ident, $field:ident) => {
+        impl std::io::Read for &$type {
+            #[inline]
+            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+                self.$field.read_with(|mut inner| std::io::Read::read(&mut inner, buf))
+            }
+
+            fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
+                self.$field.read_with(|mut inner| std::io::Read::read_vectored(&mut inner, bufs))
+            }
+        }
+
+        impl std::io::Read for $type {
+            #[inline]
+            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+                std::io::Read::read(&mut &*self, buf)
+            }
+
+            fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
+                std::io::Read::read_vectored(&mut &*self, bufs)
+            }
+        }
+    };
+}
+
+/// `Write`, as [`reader`]. `flush` does nothing: there is no buffer.
+macro_rules! writer {
+    ($type:ident, $field:ident) => {
+        impl std::io::Write for &$type {
+            #[inline]
+            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+                self.$field.write_with(|mut inner| std::io::Write::write(&mut inner, buf))
+            }
+
+            fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                self.$field.write_with(|mut inner| std::io::Write::write_vectored(&mut inner, bufs))
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        impl std::io::Write for $type {
+            #[inline]
+            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+                std::io::Write::write(&mut &*self, buf)
+            }
+
+            fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {
+                std::io::Write::write_vectored(&mut &*self, bufs)
+            }
+
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+    };
+}
+
+pub(crate) use {reader, writer};

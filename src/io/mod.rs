@@ -1,9 +1,17 @@
-//! Waiting for descriptors that this crate has no type for.
+//! Reading and writing beyond sockets.
 //!
-//! [`wait_readable`] and [`wait_writable`] take whatever `poll(2)` takes: a pipe, a device, the descriptor of a C
-//! library. A task parks meanwhile; a plain thread blocks.
+//! - [`wait_readable`] and [`wait_writable`] take whatever `poll(2)` takes: a pipe, a device, the descriptor of a C
+//!   library. A task parks meanwhile; a plain thread blocks.
+//! - [`copy`] and [`copy_bidirectional`] move bytes from one end to another.
+//! - [`read_line_limited`] reads a line that must not be too long.
+//! - [`stdin`] and [`stdout`] are those of the process.
 
 #![forbid(unsafe_code)]
+
+mod copy;
+mod line;
+pub(crate) mod polled;
+mod stdio;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -11,6 +19,9 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use crate::driver::{self, Direction};
 use crate::task;
 
+pub use self::copy::{HalfClose, copy, copy_bidirectional};
+pub use self::line::read_line_limited;
+pub use self::stdio::{Stdin, StdinLock, Stdout, StdoutLock, stdin, stdout};
 pub use crate::driver::WouldSuspend;
 
 /// Waits until `fd` has something to read, or its other end is closed.

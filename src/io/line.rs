@@ -1,0 +1,67 @@
+//! Lines whose length is bounded.
+
+use std::io::{self, BufRead, ErrorKind};
+
+/// Appends to `line` what comes up to a line feed, and with it, as [`BufRead::read_line`]; but a line of more than `limit`
+/// bytes, the line feed not counted, is refused before more than that was taken from `reader`.
+///
+/// Returns how many bytes were read: 0 at the end. So a client that sends no line feed can be told off after `limit` bytes.
+///
+/// # Errors
+/// `InvalidData` for a line that is too long, or is not UTF-8. What was read of one that is too long is in `line` then, as
+/// far as it is UTF-8, and the rest is unread. Of one that is not UTF-8 nothing is in `line`.
+///
+/// # Examples
+/// ```
+/// use corro::io::read_line_limited;
+///
+/// let mut text = &b"GET /\r\nA header that goes on and on"[..];
+/// let mut line = String::new();
+/// assert_eq!(read_line_limited(&mut text, &mut line, 10)?, 7);
+/// assert_eq!(line, "GET /\r\n");
+/// let error = read_line_limited(&mut text, &mut line, 10).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read_line_limited<R: BufRead + ?Sized>(reader: &mut R, line: &mut String, limit: usize) -> io::Result<usize> {
+    let mut bytes = Vec::new();
+    let outcome = read_limited(reader, &mut bytes, limit);
+    match (String::from_utf8(bytes), outcome) {
+        (Ok(text), outcome) => {
+            line.push_str(&text);
+            outcome.map(|()| text.len())
+        }
+        (Err(error), Err(failed)) => {
+            let valid = error.utf8_error().valid_up_to();
+            line.push_str(&String::from_utf8_lossy(&error.as_bytes()[..valid]));
+            Err(failed)
+        }
+        (Err(_), Ok(())) => Err(io::Error::new(ErrorKind::InvalidData, "the line is not valid UTF-8")),
+    }
+}
+
+/// Reads up to and with a line feed, or to the end.
+fn read_limited<R: BufRead + ?Sized>(reader: &mut R, bytes: &mut Vec<u8>, limit: usize) -> io::Result<()> {
+    loop {
+        let available = match reader.fill_buf() {
+            Ok(available) => available,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if available.is_empty() {
+            return Ok(());
+        }
+        let room = limit - bytes.len();
+        let end = available.iter().take(room.saturating_add(1)).position(|&byte| byte == b'\n');
+        let count = end.map_or(room.min(available.len()), |end| end + 1);
+        let is_too_long = end.is_none() && available.len() > room;
+        bytes.extend_from_slice(&available[..count]);
+        reader.consume(count);
+        if is_too_long {
+            return Err(io::Error::new(ErrorKind::InvalidData, format!("the line is longer than {limit} bytes")));
+        }
+        if end.is_some() {
+            return Ok(());
+        }
+    }
+}
