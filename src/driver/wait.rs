@@ -70,9 +70,9 @@ impl Deadline {
 
 impl Limit for Deadline {
     fn start(&mut self) {
+        // One of this wait: the one before may have been in another task, if a generator waits.
         if let Some(at) = self.at
             && task::mode() == Mode::Task
-            && self.alarm.is_none()
         {
             self.alarm = Some(Alarm::set(at, Target::Wake(Waker::current())));
         }

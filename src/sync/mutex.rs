@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
 use super::permits::{NotTaken, Permits};
@@ -39,6 +40,10 @@ pub struct MutexGuard<'a, T: ?Sized> {
     /// It may go where a `&mut T` may go.
     marker: PhantomData<&'a mut T>,
 }
+
+// As those of `std`, which tell of a panic by poisoning. Here who catches one looks at the value itself.
+impl<T: ?Sized> UnwindSafe for Mutex<T> {}
+impl<T: ?Sized> RefUnwindSafe for Mutex<T> {}
 
 impl<T> Mutex<T> {
     /// A mutex that is free.

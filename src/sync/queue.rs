@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -112,13 +113,15 @@ struct Core<S> {
 struct Content<S> {
     store: S,
     is_shut_down: bool,
+    /// By a shutdown at once, which leaves nothing in it.
+    is_emptied: bool,
 }
 
 impl<S> Core<S> {
     fn new(maxsize: usize, store: S) -> Core<S> {
         let room = if maxsize == 0 { MAX } else { maxsize };
         Core {
-            content: Mutex::new(Content { store, is_shut_down: false }),
+            content: Mutex::new(Content { store, is_shut_down: false, is_emptied: false }),
             maxsize,
             items: Permits::new(0, MAX, Reason::Receive),
             room: Permits::new(room, room, Reason::Send),
@@ -180,7 +183,11 @@ impl<S> Core<S> {
         S: Store<T>,
     {
         task::begin_operation();
-        match self.items.take(1, limit) {
+        // An item that a cancelled task gives back may come after the shutdown.
+        let emptied = OnUnwind(|| self.empty_if_shut_down());
+        let taken = self.items.take(1, limit);
+        mem::forget(emptied);
+        match taken {
             Ok(()) => Ok(self.unstore()),
             Err(NotTaken::Undone(Undone::Late)) => Err(TryGetError::Empty),
             Err(NotTaken::Undone(_unwinding)) => refuse("get"),
@@ -231,16 +238,36 @@ impl<S> Core<S> {
     where
         S: Store<T>,
     {
-        self.content().is_shut_down = true;
+        let mut content = self.content();
+        content.is_shut_down = true;
+        content.is_emptied |= immediate;
+        drop(content);
         self.room.close();
         self.items.close();
-        if immediate {
-            while let Ok(item) = self.try_get() {
-                drop(item);
-                // It was counted as it was put. Somebody may have called it done too early.
-                let _ = self.task_done(1);
-            }
+        self.empty_if_shut_down();
+    }
+
+    /// Drops what is left after a shutdown at once.
+    fn empty_if_shut_down<T>(&self)
+    where
+        S: Store<T>,
+    {
+        while self.content().is_emptied
+            && let Ok(item) = self.try_get()
+        {
+            // It was counted as it was put. Somebody may have called it done too early.
+            let _ = self.task_done(1);
+            drop(item);
         }
+    }
+}
+
+/// Runs if it is unwound.
+struct OnUnwind<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnUnwind<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 

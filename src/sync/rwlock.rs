@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::permits::Permits;
 use super::refuse;
@@ -48,6 +49,10 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
     /// It may go where a `&mut T` may go.
     marker: PhantomData<&'a mut T>,
 }
+
+// As those of `std`, which tell of a panic by poisoning. Here who catches one looks at the value itself.
+impl<T: ?Sized> UnwindSafe for RwLock<T> {}
+impl<T: ?Sized> RefUnwindSafe for RwLock<T> {}
 
 impl<T> RwLock<T> {
     /// A lock that is free.

@@ -126,8 +126,13 @@ impl<T> JoinHandle<T> {
         if self.task.is_done() || !self.set_joiner(Joiner::Waiter(Waker::current())) {
             return None;
         }
-        let abroad = local().filter(|local| !local.is_home_of(&self.task)).map(Local::wait_abroad);
+        let abroad = if self.is_abroad() { local() } else { None }.map(Local::wait_abroad);
         Some(Waiting { task: self.task.clone(), _abroad: abroad })
+    }
+
+    /// Whether the task lives on another thread than this, if a worker runs here.
+    pub(super) fn is_abroad(&self) -> bool {
+        local().is_some_and(|local| !local.is_home_of(&self.task))
     }
 
     /// Waits for a task of the same worker: no atomics, and no reference to the waiter is counted.

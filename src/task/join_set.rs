@@ -8,9 +8,10 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
+use super::home::Local;
 use super::join::{JoinError, JoinHandle, Joiner};
 use super::monitor::{Forever, Locked, Monitor, Operation, Undone};
-use super::park::{Reason, begin_operation};
+use super::park::{Reason, begin_operation, local};
 use super::scope::ScopedJoinHandle;
 use super::{Id, spawn, spawn_local};
 
@@ -53,16 +54,24 @@ impl Ended {
 /// ```
 #[doc(alias = "TaskGroup")]
 pub struct JoinSet<T> {
-    handles: HashMap<usize, JoinHandle<T>>,
+    handles: HashMap<usize, Member<T>>,
     /// The number of the next task.
     next: usize,
+    /// How many live on other threads.
+    abroad: usize,
     ended: Ended,
+}
+
+struct Member<T> {
+    handle: JoinHandle<T>,
+    /// It lives on another thread, so a wait for it may be long, but is none for ever.
+    is_abroad: bool,
 }
 
 impl<T> JoinSet<T> {
     /// A set without tasks.
     pub fn new() -> JoinSet<T> {
-        JoinSet { handles: HashMap::new(), next: 0, ended: Ended::new() }
+        JoinSet { handles: HashMap::new(), next: 0, abroad: 0, ended: Ended::new() }
     }
 
     /// Puts a task in.
@@ -72,7 +81,9 @@ impl<T> JoinSet<T> {
         if !handle.tell(Joiner::Member(self.ended.clone(), number)) {
             self.ended.tell(number);
         }
-        self.handles.insert(number, handle);
+        let is_abroad = handle.is_abroad();
+        self.abroad += usize::from(is_abroad);
+        self.handles.insert(number, Member { handle, is_abroad });
         id
     }
 
@@ -96,6 +107,8 @@ impl<T> JoinSet<T> {
             return None;
         }
         begin_operation();
+        let abroad = if self.abroad > 0 { local() } else { None };
+        let _abroad = abroad.map(Local::wait_abroad);
         let mut next = Next(None);
         match self.ended.0.perform(&mut next, &mut Forever) {
             Ok(()) => next.0.map(|number| self.take(number)),
@@ -104,14 +117,15 @@ impl<T> JoinSet<T> {
     }
 
     fn take(&mut self, number: usize) -> (usize, Result<T, JoinError>) {
-        let handle = self.handles.remove(&number).expect("a number is taken once");
-        (number, handle.join_ended())
+        let member = self.handles.remove(&number).expect("a number is taken once");
+        self.abroad -= usize::from(member.is_abroad);
+        (number, member.handle.join_ended())
     }
 
     /// Asks all tasks to end. They stay in the set until they are joined.
     #[doc(alias = "abort_all")]
     pub fn cancel_all(&self) {
-        self.handles.values().for_each(JoinHandle::cancel);
+        self.handles.values().for_each(|member| member.handle.cancel());
     }
 
     /// How many tasks are in the set: those that were not joined.

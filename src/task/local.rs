@@ -73,7 +73,8 @@ pub(super) fn drop_all(task: &Header) {
     const ROUNDS: usize = 8;
     for _ in 0..ROUNDS {
         match task.locals.take() {
-            Some(locals) => swallow_panic(|| drop(locals)),
+            // One by one: two that fail would end the process.
+            Some(locals) => locals.0.into_iter().for_each(|entry| swallow_panic(|| drop(entry))),
             None => return,
         }
     }

@@ -21,6 +21,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering::*};
 
@@ -47,6 +48,10 @@ struct Inner<S, V, const N: usize> {
 unsafe impl<S: Send, V: Send, const N: usize> Send for Monitor<S, V, N> {}
 // SAFETY: as above.
 unsafe impl<S: Send, V: Send, const N: usize> Sync for Monitor<S, V, N> {}
+
+// A panic of a user leaves nothing half done: under the lock there is none.
+impl<S, V, const N: usize> UnwindSafe for Monitor<S, V, N> {}
+impl<S, V, const N: usize> RefUnwindSafe for Monitor<S, V, N> {}
 
 /// One thing to be done with a monitor, that may have to wait.
 pub(crate) trait Operation<S, V, const N: usize = 1> {
@@ -206,11 +211,7 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
     ) -> Result<(), Undone> {
         let me = match park::who() {
             Ok(me) => me,
-            Err(Refused::Unwinding) => return Err(Undone::Unwinding),
-            Err(Refused::Callback) => {
-                drop(locked);
-                park::refuse_callback();
-            }
+            Err(refused) => return self.refuse(locked, operation, refused),
         };
         let waiter = Waiter::new(me);
         let place = Place::new(&waiter, operation.offer());
@@ -235,6 +236,23 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
             return Err(Undone::Cancelled);
         }
         Ok(())
+    }
+
+    /// It cannot wait here. What its attempt has prepared for that is taken back.
+    #[cold]
+    fn refuse<O: Operation<S, V, N>>(
+        &self,
+        mut locked: Locked<'_, S, V, N>,
+        operation: &mut O,
+        refused: Refused,
+    ) -> Result<(), Undone> {
+        let slot = operation.offer();
+        operation.withdraw(&mut locked, slot);
+        drop(locked);
+        match refused {
+            Refused::Unwinding => Err(Undone::Unwinding),
+            Refused::Callback => park::refuse_callback(),
+        }
     }
 
     /// Takes a place out of its queue, if it is still there.

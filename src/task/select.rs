@@ -136,13 +136,13 @@ fn wait(arms: &(impl Arms + ?Sized), limit: &mut impl Limit) -> Result<Option<us
     let mut entered = Entered { arms, ticket: &ticket, count: 0 };
     while entered.count < arms.len() {
         let index = entered.count;
-        entered.count += 1;
         // SAFETY: `entered` leaves as it is dropped, also by an unwind; until then the arms are borrowed, and the ticket
         // lies in this frame, which stays.
         if !unsafe { arms.arm(index).enter(&ticket, index) } {
             ticket.abort();
             break;
         }
+        entered.count += 1;
     }
     let undone = if ticket.claimed.load(Acquire) == OPEN { wait_for_claim(arms, &ticket, limit) } else { None };
     drop(entered);
@@ -186,6 +186,8 @@ impl<A: Arms + ?Sized> Drop for Entered<'_, A> {
     }
 }
 
+const ENTERED_TWICE: &str = "an arm waits already: each is for one wait at a time";
+
 /// An arm that waits in a queue of a monitor.
 pub(crate) struct QueueArm<'a, S, V, O, const N: usize = 1> {
     monitor: &'a Monitor<S, V, N>,
@@ -215,12 +217,14 @@ impl<S, V, O: Operation<S, V, N>, const N: usize> Arm for QueueArm<'_, S, V, O, 
     }
 
     unsafe fn enter(&self, ticket: &Ticket, arm: usize) -> bool {
+        // SAFETY: only this thread has the arm, and others use a place that is queued by shared references.
+        assert!(unsafe { (*self.place.get()).is_none() }, "{ENTERED_TWICE}");
         let mut operation = self.operation.borrow_mut();
         let mut locked = self.monitor.lock();
         if operation.is_possible(&locked, ticket) {
             return false;
         }
-        // SAFETY: the place is in no queue now, and only this thread has the arm.
+        // SAFETY: there is no place, so none in a queue, and only this thread has the arm.
         let place = unsafe { &mut *self.place.get() }.insert(Place::of_arm(ticket, arm, operation.offer()));
         // SAFETY: the caller calls `leave`, which takes the place out, before the arm moves or goes.
         unsafe { locked.push(O::QUEUE, place, PARKED) };
@@ -273,6 +277,10 @@ impl<T> Arm for JoinArm<'_, T> {
     }
 
     fn watch(&self) -> bool {
+        let before = self.waiting.take();
+        let is_idle = before.is_none();
+        self.waiting.set(before);
+        assert!(is_idle, "{ENTERED_TWICE}");
         let waiting = self.handle.await_end();
         let must_wait = waiting.is_some();
         self.waiting.set(waiting);

@@ -296,3 +296,17 @@ fn t4_a_timeout_around_a_set_leaves_the_set_usable() {
         assert_eq!(set.join_next().unwrap().unwrap(), 1);
     });
 }
+
+#[test]
+fn s6_a_set_of_tasks_of_a_runtime_is_no_deadlock() {
+    let runtime = corro::Runtime::builder().workers(1).build().unwrap();
+    let (go, wait) = channel::bounded::<()>(0);
+    let task = runtime.spawn(move || wait.recv().is_ok());
+    let opener = std::thread::spawn(move || {
+        std::thread::sleep(ms(20));
+        go.send(()).unwrap();
+    });
+    let results = virtually(|| join_all([task]));
+    assert!(results.into_iter().all(|result| result.unwrap()));
+    opener.join().unwrap();
+}

@@ -259,3 +259,32 @@ fn a_clone_that_panics_or_uses_task_locals_harms_nothing() {
         assert_eq!(spawn(|| ODD.with(|odd| odd.0)).join().unwrap(), 3);
     });
 }
+
+task_local! {
+    static FIRST: Option<Fails> = None;
+    static SECOND: Option<Fails> = None;
+}
+
+struct Fails(#[allow(dead_code, reason = "counts its drop")] Counted);
+
+impl Drop for Fails {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("fails"));
+    }
+}
+
+#[test]
+fn of_several_destructors_that_fail_each_runs() {
+    everywhere(|| {
+        let drops = Drops::default();
+        let values = [drops.value(), drops.value()];
+        spawn_local(move || {
+            let [first, second] = values;
+            FIRST.set(Some(Fails(first)));
+            SECOND.set(Some(Fails(second)));
+        })
+        .join()
+        .unwrap();
+        assert_eq!(drops.count(), 2);
+    });
+}

@@ -45,3 +45,22 @@ fn s9_in_a_callback_a_select_that_would_wait_panics_with_a_sentence() {
     let text = seen.recv().unwrap();
     assert!(text.contains("callback"), "{text}");
 }
+
+/// What the macro is made of is not for others to use; but even so it is safe.
+#[test]
+fn c3_an_arm_that_waits_already_is_refused() {
+    use corro::select::__private as private;
+
+    everywhere(|| {
+        let (_held, never) = idle();
+        let arm = private::recv(&never);
+        assert!(panic_text(|| private::wait(&[arm.armed(), arm.armed()])).contains("already"));
+        let mut sleeper = spawn(|| corro::sleep(crate::support::HOUR));
+        {
+            let arm = private::join(&mut sleeper);
+            assert!(panic_text(|| private::wait(&[arm.armed(), arm.armed()])).contains("already"));
+        }
+        sleeper.cancel();
+        assert!(sleeper.join().is_err());
+    });
+}

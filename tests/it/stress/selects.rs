@@ -98,7 +98,12 @@ impl Case for Selects {
         let ends = self.ends.lock().unwrap().take().expect("finished once");
         let (senders, receivers): (Vec<_>, Vec<_>) = ends.into_iter().unzip();
         drop(senders);
-        receivers.iter().flat_map(Receiver::iter).for_each(|number| self.account.taken.add(number));
+        // All at once: a thread that waits to send at one of them has senders of all.
+        std::thread::scope(|s| {
+            for receiver in &receivers {
+                s.spawn(|| receiver.iter().for_each(|number| self.account.taken.add(number)));
+            }
+        });
     }
 
     fn check(&self) {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use corro::sync::{Barrier, Condvar, Event, Mutex};
-use corro::{Runtime, scope, spawn_local, timeout};
+use corro::{Generator, Runtime, scope, spawn_local, time, timeout};
 
 use crate::schedulers::{everywhere, virtually};
 use crate::support::{
@@ -249,5 +249,35 @@ fn t2_waits_are_cancellation_points() {
         is_a_cancellation_point("wait for a notify", || drop(pair.1.wait(pair.0.lock())));
         is_no_cancellation_point("set", || event.set());
         is_no_cancellation_point("notify", || pair.1.notify_all());
+    });
+}
+
+/// A generator that waits with a deadline, and goes on in another task while it does so.
+#[test]
+fn t4_a_deadline_goes_with_a_generator_to_another_task() {
+    virtually(|| {
+        let (mutex, condvar) = (Rc::new(Mutex::new(())), Rc::new(Condvar::new()));
+        let (held, notified) = (mutex.clone(), condvar.clone());
+        let mut generator = Generator::<(), ()>::new(move |co| {
+            let mut asked = 0;
+            let is_to_wait = |_: &mut ()| {
+                asked += 1;
+                if asked == 2 {
+                    co.yield_(());
+                }
+                true
+            };
+            let (_guard, outcome) = notified.wait_timeout_while(held.lock(), ms(50), is_to_wait);
+            assert!(outcome.timed_out());
+        });
+        let first = waiter(move || {
+            assert!(generator.next().is_some());
+            generator
+        });
+        condvar.notify_one();
+        let mut generator = first.join().unwrap();
+        let start = time::now();
+        assert!(spawn_local(move || generator.next()).join().unwrap().is_none());
+        assert_eq!(time::now() - start, ms(50));
     });
 }

@@ -10,7 +10,9 @@ use corro::sync::{GetError, LifoQueue, PriorityQueue, PutError, Queue, TaskDoneE
 use corro::{Runtime, spawn};
 
 use crate::schedulers::{everywhere, virtually};
-use crate::support::{Drops, HOUR, cancelled, is_a_cancellation_point, is_no_cancellation_point, ms, waiter, yields};
+use crate::support::{
+    Drops, HOUR, cancelled, is_a_cancellation_point, is_no_cancellation_point, ms, on_drop, waiter, yields,
+};
 
 #[test]
 fn c1_a_queue_serves_in_order() {
@@ -233,4 +235,36 @@ fn t9_an_ord_that_panics_leaves_the_queue_usable() {
     (1..4).for_each(|n| queue.put(Fails(n)).unwrap());
     assert!(queue.is_full());
     assert!([(); 3].map(|()| queue.get().unwrap().0) == [1, 2, 3]);
+}
+
+/// An item was handed to one that is cancelled after the queue was shut down.
+#[test]
+fn c2_an_item_that_comes_back_after_a_shutdown_at_once_is_dropped() {
+    everywhere(|| {
+        let drops = Drops::default();
+        let queue = Rc::new(Queue::new(0));
+        let getting = queue.clone();
+        let getter = waiter(move || getting.get().map(drop));
+        queue.put(drops.value()).unwrap();
+        getter.cancel();
+        queue.shutdown(true);
+        cancelled(getter);
+        assert_eq!((queue.len(), drops.count()), (0, 1));
+        assert_eq!(queue.try_get().map(drop), Err(TryGetError::ShutDown));
+        queue.join();
+    });
+}
+
+#[test]
+fn c4_an_item_whose_destructor_fails_counts_as_done() {
+    everywhere(|| {
+        let queue = Queue::new(0);
+        for _ in 0..2 {
+            assert!(queue.put(on_drop(|| resume_unwind(Box::new("fails")))).is_ok());
+        }
+        for _ in 0..2 {
+            assert!(catch_unwind(AssertUnwindSafe(|| queue.shutdown(true))).is_err());
+        }
+        queue.join();
+    });
 }

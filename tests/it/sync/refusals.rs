@@ -119,3 +119,28 @@ fn s6_a_deadlock_is_told_with_what_each_waits_for() {
         assert!(text.contains(wait), "{wait}: {text}");
     }
 }
+
+/// A wait that was refused leaves no trace: who comes next finds what there is.
+#[test]
+fn t7_after_a_refused_wait_nobody_is_kept_out() {
+    everywhere(|| {
+        spawn(|| {
+            while_unwinding(|| {
+                let (semaphore, lock) = (Semaphore::new(2), RwLock::new(()));
+                assert!(panic_text(|| drop(semaphore.acquire_many(3))).contains("`acquire`"));
+                assert!(semaphore.try_acquire().is_some(), "somebody seems to wait");
+                let _reads = lock.read();
+                assert!(panic_text(|| drop(lock.write())).contains("`write`"));
+                assert!(lock.try_read().is_some(), "somebody seems to wait");
+            });
+        })
+        .join()
+        .unwrap();
+    });
+    let event_loop = EventLoop::new().unwrap();
+    let semaphore = std::rc::Rc::new(Semaphore::new(2));
+    let in_callback = semaphore.clone();
+    event_loop.call_soon(move || assert!(panic_text(|| drop(in_callback.acquire_many(3))).contains("callback")));
+    event_loop.run(corro::yield_now);
+    assert!(semaphore.try_acquire().is_some(), "somebody seems to wait");
+}
