@@ -45,7 +45,6 @@ impl Write for RawStdout {
             loop {
                 match rustix::io::write(io::stdout(), chunk) {
                     Err(rustix::io::Errno::INTR) => {}
-                    Err(rustix::io::Errno::BADF) => return Ok(chunk.len()),
                     done => return Ok(done?),
                 }
             }

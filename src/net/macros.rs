@@ -179,4 +179,41 @@ macro_rules! duplex {
     };
 }
 
-pub(crate) use {descriptor, duplex, listener};
+/// What a socket with two ends has.
+macro_rules! ends {
+    ($type:ident, $address:ty) => {
+        impl $type {
+            /// Ends one direction, or both. Tasks that wait for it go on.
+            ///
+            /// # Errors
+            /// What the system reports.
+            pub fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
+                self.socket.get().shutdown(how)
+            }
+
+            /// The address of the other end.
+            ///
+            /// # Errors
+            /// What the system reports.
+            pub fn peer_addr(&self) -> std::io::Result<$address> {
+                self.socket.get().peer_addr()
+            }
+
+            /// The address of this end.
+            ///
+            /// # Errors
+            /// What the system reports.
+            pub fn local_addr(&self) -> std::io::Result<$address> {
+                self.socket.get().local_addr()
+            }
+        }
+
+        impl crate::io::HalfClose for $type {
+            fn half_close(&self, how: std::net::Shutdown) -> std::io::Result<()> {
+                self.shutdown(how)
+            }
+        }
+    };
+}
+
+pub(crate) use {descriptor, duplex, ends, listener};

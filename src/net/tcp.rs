@@ -1,13 +1,12 @@
 //! The stream.
 
 use std::io;
-use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::{self, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::connect::connect;
-use super::macros::{descriptor, duplex};
+use super::macros::{descriptor, duplex, ends};
 use super::resolve::first_of;
-use crate::io::HalfClose;
 use crate::io::polled::{Polled, reader, writer, zero_timeout};
 use crate::task;
 
@@ -82,30 +81,6 @@ impl TcpStream {
         self.socket.read_with(|stream| stream.peek(buf))
     }
 
-    /// Ends one direction of the connection, or both. Tasks that wait for it go on.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.get().shutdown(how)
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().peer_addr()
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().local_addr()
-    }
-
     /// Sets whether small writes go out at once (`TCP_NODELAY`).
     ///
     /// # Errors
@@ -142,9 +117,4 @@ impl TcpStream {
 reader!(TcpStream, socket);
 writer!(TcpStream, socket);
 duplex!(TcpStream, net::TcpStream);
-
-impl HalfClose for TcpStream {
-    fn half_close(&self, how: Shutdown) -> io::Result<()> {
-        self.shutdown(how)
-    }
-}
+ends!(TcpStream, SocketAddr);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::iter::FusedIterator;
-use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
@@ -11,9 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, acceptfrom_with, socket_with};
 
 use super::accept::accept_with;
-use super::macros::{descriptor, duplex, listener};
+use super::macros::{descriptor, duplex, ends, listener};
 use crate::driver;
-use crate::io::HalfClose;
 use crate::io::polled::{Polled, reader, writer};
 use crate::task;
 
@@ -66,41 +64,12 @@ impl UnixStream {
         let (here, there) = net::UnixStream::pair()?;
         Ok((UnixStream::from_std(here)?, UnixStream::from_std(there)?))
     }
-
-    /// Ends one direction, or both. Tasks that wait for it go on.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.get().shutdown(how)
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().peer_addr()
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().local_addr()
-    }
 }
 
 reader!(UnixStream, socket);
 writer!(UnixStream, socket);
 duplex!(UnixStream, net::UnixStream);
-
-impl HalfClose for UnixStream {
-    fn half_close(&self, how: Shutdown) -> io::Result<()> {
-        self.shutdown(how)
-    }
-}
+ends!(UnixStream, SocketAddr);
 
 /// Attempts again after a pause as long as the system says that it would have to wait: for calls whose readiness no event
 /// tells of.
@@ -298,30 +267,7 @@ impl UnixDatagram {
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket.read_with(|socket| socket.recv_from(buf))
     }
-
-    /// Ends one direction, or both. Tasks that wait for it go on.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.get().shutdown(how)
-    }
-
-    /// The address of this end.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().local_addr()
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    /// What the system reports.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.get().peer_addr()
-    }
 }
 
 duplex!(UnixDatagram, net::UnixDatagram);
+ends!(UnixDatagram, SocketAddr);

@@ -31,13 +31,16 @@ pub struct Child {
     inner: Option<process::Child>,
     end: Option<OwnedFd>,
     kill_on_drop: bool,
+    /// Its end was seen, and its number may be another's.
+    ended: bool,
 }
 
 impl Child {
     pub(super) fn new(mut child: process::Child, kill_on_drop: bool) -> io::Result<Child> {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let end = pidfd(&child);
-        let mut made = Child { stdin: None, stdout: None, stderr: None, inner: Some(child), end, kill_on_drop };
+        let mut made =
+            Child { stdin: None, stdout: None, stderr: None, inner: Some(child), end, kill_on_drop, ended: false };
         made.stdin = stdin.map(ChildStdin::from_std).transpose()?;
         made.stdout = stdout.map(ChildStdout::from_std).transpose()?;
         made.stderr = stderr.map(ChildStderr::from_std).transpose()?;
@@ -79,7 +82,9 @@ impl Child {
     /// # Errors
     /// What the system reports.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.inner().try_wait()
+        let status = self.inner().try_wait()?;
+        self.ended |= status.is_some();
+        Ok(status)
     }
 
     /// Ends it at once (SIGKILL). Its end is still to be awaited.
@@ -91,13 +96,13 @@ impl Child {
     }
 
     /// Ends its whole group at once: it, if it was started with [`process_group(0)`](super::Command::process_group), and
-    /// whatever it has started.
+    /// whatever it has started, also if it has ended itself. Does nothing once its end was seen by [`wait`](Self::wait) or
+    /// [`try_wait`](Self::try_wait), since its number may be another's by then.
     ///
     /// # Errors
-    /// What the system reports: `NotFound` or so if there is no such group.
+    /// What the system reports, such as when it has no group of its own.
     pub fn kill_group(&mut self) -> io::Result<()> {
-        if self.try_wait()?.is_some() {
-            // The number may be another's by now.
+        if self.ended {
             return Ok(());
         }
         Ok(kill_process_group(pid(self.id())?, Signal::KILL)?)

@@ -213,6 +213,24 @@ fn i5_a_group_is_killed_with_its_children() {
 }
 
 #[test]
+fn i5_a_group_is_killed_whose_first_process_has_ended() {
+    everywhere(|| {
+        let mut child = sh("sleep 1000 & echo $!").process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let grandchild: u32 = line.trim().parse().unwrap();
+        while state_of(child.id()) != Some('Z') {
+            yield_now();
+        }
+        child.kill_group().unwrap();
+        while state_of(grandchild).is_some_and(|state| state != 'Z') {
+            yield_now();
+        }
+        assert!(child.wait().unwrap().success());
+    });
+}
+
+#[test]
 fn i5_a_child_that_never_reads_is_cut_off() {
     everywhere(|| {
         let mut child = sh("exec sleep 1000").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

@@ -4,6 +4,7 @@
 use std::array;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::mem;
 
 use corro::channel::{RecvError, RecvTimeoutError, broadcast, watch};
@@ -33,6 +34,11 @@ const RECEIVERS: usize = 3;
 
 /// Another task waits at this receiver.
 const BUSY: &str = "busy";
+
+/// The result of a receive, if no other task waits at this receiver.
+fn received<R, T: Debug>(receiver: &RefCell<R>, receive: impl FnOnce(&R) -> T) -> String {
+    receiver.try_borrow_mut().map_or_else(|_used| BUSY.to_owned(), |free| format!("{:?}", receive(&free)))
+}
 
 fn late(op: Op) -> Option<(u64, String)> {
     match op {
@@ -102,10 +108,7 @@ impl Primitive for Broadcast {
         match op {
             Op::Send(message) => format!("sent to {}", self.sender.send(message).unwrap()),
             Op::Recv(number) | Op::TryRecv(number) | Op::RecvFor(number, _) => {
-                match self.receivers[number].try_borrow_mut().as_deref().map(receive) {
-                    Ok(result) => format!("{result:?}"),
-                    Err(_used) => BUSY.to_owned(),
-                }
+                received(&self.receivers[number], receive)
             }
         }
     }
@@ -234,10 +237,7 @@ impl Primitive for Watch {
         match op {
             Op::Send(value) => format!("was {}", *self.sender.replace(value)),
             Op::Recv(number) | Op::TryRecv(number) | Op::RecvFor(number, _) => {
-                match self.receivers[number].try_borrow_mut().as_deref().map(receive) {
-                    Ok(result) => format!("{result:?}"),
-                    Err(_used) => BUSY.to_owned(),
-                }
+                received(&self.receivers[number], receive)
             }
         }
     }
