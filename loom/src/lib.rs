@@ -17,7 +17,7 @@
 //!  idle.rs        sleepers, searchers     runtime/idle, runtime/seat.rs, task/new_work.rs
 //!  ending.rs      the end of a runtime    runtime/ending.rs, runtime/seat.rs
 //!  lock.rs        the short lock          task/lock.rs
-//!  monitor.rs     places on stacks        task/monitor.rs
+//!  monitor.rs     places on stacks        task/monitor.rs, task/place.rs
 //!  select.rs      tickets, hand-over      task/select.rs, channel/state.rs
 //!  permits.rs     permits                 sync/permits.rs
 //!  woken.rs       block_on                block_on.rs

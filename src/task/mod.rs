@@ -37,6 +37,7 @@ mod lock;
 mod monitor;
 mod new_work;
 mod park;
+mod place;
 mod ring;
 mod scope;
 mod select;

@@ -17,8 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use super::cancel;
 use super::join::{JoinError, JoinHandle, Waiting};
-use super::monitor::{Limit, Monitor, Operation, PARKED, Place, Undone, Waiter};
+use super::monitor::{Limit, Monitor, Operation, Undone};
 use super::park::{self, Mode, Reason, mode};
+use super::place::{PARKED, Place, Waiter};
 
 /// What the places of one `select` are chosen by.
 pub(crate) struct Ticket {
