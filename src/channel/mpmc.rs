@@ -84,7 +84,7 @@ impl<T> Sender<T> {
     /// # Panics
     /// In a callback of the event loop, when it would have to wait.
     #[doc(alias = "put")]
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         task::begin_operation();
         let mut send = Send::new(message);
