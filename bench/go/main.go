@@ -20,6 +20,10 @@ func main() {
 	size, _ := strconv.Atoi(os.Args[3])
 	runtime.GOMAXPROCS(workers)
 	switch question {
+	case "echo_server":
+		echoServer(size)
+	case "http_server":
+		httpServer()
 	case "yield_1":
 		yields(1, size)
 	case "yield_10":

@@ -10,6 +10,7 @@ mod idle;
 mod imbalance;
 mod mpmc;
 mod mutex;
+mod net;
 mod parked;
 mod peers;
 mod pingpong;
@@ -36,7 +37,7 @@ pub struct Question {
     pub entries: fn(quick: bool) -> Vec<Entry>,
 }
 
-const QUESTIONS: [Question; 16] = [
+const QUESTIONS: [Question; 21] = [
     Question {
         name: "switch",
         about: "a resume and a yield of one coroutine; delegation 1 and 100 deep (ns)",
@@ -123,6 +124,36 @@ const QUESTIONS: [Question; 16] = [
         rounds: 3,
         entries: alive::entries,
     },
+    Question {
+        name: "echo",
+        about: "64 and 1000 connections, 64 bytes to and fro: requests per s, latencies (µs), CPU s of the server for a million",
+        rounds: 5,
+        entries: net::echo,
+    },
+    Question {
+        name: "http",
+        about: "wrk with 64 connections: requests per s, latencies (µs), CPU s of the server for a million",
+        rounds: 5,
+        entries: net::http,
+    },
+    Question {
+        name: "accept",
+        about: "a connection, a byte to and fro, a reset; 64 at once: connections per s, latency (µs), CPU s for a million",
+        rounds: 5,
+        entries: net::accept,
+    },
+    Question {
+        name: "throughput",
+        about: "4 connections, 1 MiB to and fro through 64 KiB: MiB per s, CPU s for a GiB",
+        rounds: 5,
+        entries: net::throughput,
+    },
+    Question {
+        name: "idle_conns",
+        about: "10,000 connections that say nothing: resident bytes of each, CPU time (ms per s)",
+        rounds: 3,
+        entries: net::idle_connections,
+    },
 ];
 
 /// One peer's way to answer: a run gives a figure for each metric.
@@ -144,6 +175,9 @@ pub fn alone(peer: &'static str, metrics: &[&str], run: impl Fn() -> Vec<f64> + 
 }
 
 fn main() {
+    if let Ok(server) = std::env::var(process::SERVER) {
+        return net::serve(&server);
+    }
     let arguments = Arguments::read(&QUESTIONS);
     if let Some(child) = process::Child::of_environment() {
         return child.run(&QUESTIONS, arguments.quick);

@@ -35,7 +35,7 @@ pub fn tokio_runtime(peer: &str) -> tokio::runtime::Runtime {
         "tokio_ct" => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    builder.worker_threads(workers(peer)).enable_time().build().expect("a runtime")
+    builder.worker_threads(workers(peer)).enable_all().build().expect("a runtime")
 }
 
 /// Runs a future as a task, on a worker.
@@ -81,7 +81,7 @@ pub fn may_spawn<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> m
 }
 
 /// What `install-peers.sh` has built, if it was run.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(name);
     path.exists().then_some(path)
 }

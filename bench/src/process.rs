@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::Question;
 
+/// Tells a process which server it is.
+pub const SERVER: &str = "CORRO_BENCH_SERVER";
+
 const CHILD: &str = "CORRO_BENCH_CHILD";
 
 /// Which run this process was started for.
@@ -37,7 +40,11 @@ pub fn run_alone(question: &str, entry: usize, quick: bool) -> Vec<f64> {
 }
 
 pub fn resident_bytes() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("/proc is there");
+    resident_bytes_of("self")
+}
+
+pub fn resident_bytes_of(process: &str) -> usize {
+    let text = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("/proc is there");
     let pages: usize = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
     pages * 4096
 }

@@ -15,6 +15,7 @@
 use std::io;
 use std::mem;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,9 +26,13 @@ use rustix::io::Errno;
 
 use super::source::Readiness;
 use super::{Direction, oneshot::Oneshots};
+use crate::task::prefetch;
 
-/// Events taken by one call.
-const EVENTS: usize = 512;
+/// Events taken by one call. Not more: what they had fetched ahead should still be in the caches when the tasks run.
+const EVENTS: usize = 64;
+/// How far ahead of an event the processor is told to fetch what the event will touch. With many connections nothing of one
+/// is in the caches when its turn comes.
+const AHEAD: usize = 8;
 /// The token of the eventfd.
 const NOTIFY: u64 = u64::MAX;
 /// The token of the table of one-shot waits.
@@ -35,6 +40,8 @@ pub(super) const ONESHOTS: u64 = u64::MAX - 1;
 
 /// What a driver and the sources registered with it share.
 pub(crate) struct Reactor {
+    /// Its own among all that ever were; from 1 on.
+    pub(super) number: u64,
     epoll: OwnedFd,
     registry: Mutex<Registry>,
 }
@@ -67,7 +74,9 @@ pub(super) struct Events {
 impl Reactor {
     pub(super) fn new() -> io::Result<Reactor> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Reactor { epoll, registry: Mutex::default() })
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Relaxed: it only has to be another each time.
+        Ok(Reactor { number: NEXT.fetch_add(1, Relaxed), epoll, registry: Mutex::default() })
     }
 
     /// Registers another epoll, whose readiness stays until its events have been taken.
@@ -78,7 +87,7 @@ impl Reactor {
     /// Registers `fd` for both directions, edge-triggered. What is ready already gives an event as well.
     pub(super) fn attach(&self, fd: RawFd, source: Arc<Readiness>) -> io::Result<Token> {
         let token = self.lock().insert(source);
-        let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let interest = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::PRI | EventFlags::ET;
         let added = epoll::add(&self.epoll, borrow(fd)?, EventData::new_u64(token.to_u64()), interest);
         if let Err(error) = added {
             drop(self.lock().remove(token));
@@ -112,9 +121,13 @@ impl Reactor {
             Err(error) => return Err(error.into()),
         }
         let look_at_oneshots = self.collect(events);
-        for (source, flags) in events.ready.drain(..) {
-            source.deliver(flags);
+        for (number, (source, flags)) in events.ready.iter().enumerate() {
+            if let Some((later, _)) = events.ready.get(number + AHEAD) {
+                later.prefetch_waiter();
+            }
+            source.deliver(*flags);
         }
+        events.ready.clear();
         if look_at_oneshots { oneshots.dispatch() } else { Ok(()) }
     }
 
@@ -125,7 +138,10 @@ impl Reactor {
         }
         let mut look_at_oneshots = false;
         let registry = self.lock();
-        for event in events.raw.drain(..) {
+        for (number, event) in events.raw.iter().enumerate() {
+            if let Some(later) = events.raw.get(number + AHEAD) {
+                registry.prefetch(Token::from_u64(later.data.u64()));
+            }
             match event.data.u64() {
                 // Edge-triggered: each write is an event of its own, so nobody needs to read the counter.
                 NOTIFY => {}
@@ -136,6 +152,8 @@ impl Reactor {
                 }
             }
         }
+        drop(registry);
+        events.raw.clear();
         look_at_oneshots
     }
 
@@ -169,6 +187,12 @@ impl Registry {
     fn find(&self, token: Token) -> Option<&Arc<Readiness>> {
         let slot = self.slots.get(token.index as usize)?;
         if slot.generation == token.generation { slot.source.as_ref() } else { None }
+    }
+
+    fn prefetch(&self, token: Token) {
+        if let Some(source) = self.find(token) {
+            prefetch(Arc::as_ptr(source));
+        }
     }
 
     fn remove(&mut self, token: Token) -> Option<Arc<Readiness>> {

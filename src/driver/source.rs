@@ -9,6 +9,9 @@
 //! Counting events instead of keeping a ready bit is what makes this right for several readers: whoever tried
 //! before an event came sees that it came, however many others saw it as well.
 //!
+//! A stream whose last read got less than it asked for is *drained*: what comes next is an event, so the next read in
+//! a task waits first, and spares the system call that would find nothing.
+//!
 //! A source is registered with each driver that a task waited in, at the first wait there, until it is dropped.
 //! So it may be used by tasks of several workers at once, and each is woken by its own driver.
 
@@ -16,7 +19,7 @@ use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
@@ -25,12 +28,14 @@ use rustix::event::epoll::EventFlags;
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Deadline, Direction, Driver, with_current, would_suspend};
-use crate::task::{self, Mode, Monitor, Reason, Until, refuse_callback};
+use crate::task::{self, Hint, Mode, Monitor, Reason, Until, refuse_callback};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
     fd: RawFd,
     readiness: Arc<Readiness>,
+    /// The [number](Reactor::number) of the driver that it was registered with last.
+    latest: AtomicU64,
     registrations: Mutex<Vec<Registration>>,
 }
 
@@ -46,13 +51,26 @@ pub(crate) struct Seen(u64);
 impl Source {
     pub(crate) fn new(fd: &impl AsFd) -> Source {
         let fd = fd.as_fd().as_raw_fd();
-        Source { fd, readiness: Arc::default(), registrations: Mutex::default() }
+        Source { fd, readiness: Arc::default(), latest: AtomicU64::new(0), registrations: Mutex::default() }
     }
 
     /// To be asked before an attempt; [`wait`](Source::wait) then does not miss what comes after.
     #[inline]
     pub(crate) fn seen(&self, direction: Direction) -> Seen {
         self.readiness.side(direction).seen()
+    }
+
+    /// To be told when a read, begun when so many events had been `seen`, got less than it asked for.
+    #[inline]
+    pub(crate) fn set_drained(&self, seen: Seen) {
+        // Relaxed: a hint. Who sees an old one tries in vain.
+        self.readiness.read.drained.store(seen.0, Relaxed);
+    }
+
+    /// Whether a task may wait before it tries to read: there is nothing, and what comes will be an event.
+    #[inline]
+    pub(crate) fn is_drained(&self, seen: Seen) -> bool {
+        self.readiness.read.is_drained(seen) && task::mode() == Mode::Task
     }
 
     /// Waits until an event came that is not among those `seen`, or the deadline has passed. May return early.
@@ -70,12 +88,23 @@ impl Source {
 
     fn wait_in_task(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
         let _counted = with_current(|driver| self.register(driver.ok_or_else(no_driver)?))?;
+        self.readiness.waiter.set();
         self.readiness.side(direction).wait(direction.reason(self.fd), seen, deadline);
         Ok(())
     }
 
     /// Makes `driver` one of those that wake the waiters.
+    #[inline]
     fn register(&self, driver: &Driver) -> io::Result<CountedWait> {
+        // Relaxed: it is read again under the lock, unless it is this one; and then it was registered, for good.
+        if self.latest.load(Relaxed) != driver.reactor.number {
+            self.register_slow(driver)?;
+        }
+        Ok(driver.count_wait())
+    }
+
+    #[cold]
+    fn register_slow(&self, driver: &Driver) -> io::Result<()> {
         let mut registrations = self.lock();
         let here = |registration: &Registration| registration.reactor.as_ptr() == Arc::as_ptr(&driver.reactor);
         if !registrations.iter().any(here) {
@@ -83,7 +112,8 @@ impl Source {
             let token = driver.reactor.attach(self.fd, self.readiness.clone())?;
             registrations.push(Registration { reactor: Arc::downgrade(&driver.reactor), token });
         }
-        Ok(driver.count_wait())
+        self.latest.store(driver.reactor.number, Relaxed);
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Registration>> {
@@ -104,6 +134,8 @@ impl Drop for Source {
 /// Who waits for which direction.
 #[derive(Default)]
 pub(crate) struct Readiness {
+    /// Of the tasks that wait, the one that came last.
+    waiter: Hint,
     read: Side,
     write: Side,
 }
@@ -112,6 +144,10 @@ struct Side {
     monitor: Monitor<(), ()>,
     /// Changed under the lock of the monitor only.
     events: AtomicU64,
+    /// So many events there were when it was drained.
+    drained: AtomicU64,
+    /// After this a short read says nothing: the end, an error or urgent data lie behind it, whose event has been.
+    ends: AtomicBool,
 }
 
 impl Readiness {
@@ -122,9 +158,17 @@ impl Readiness {
         }
     }
 
+    /// Has the processor fetch what [`deliver`](Self::deliver), and then the waiter itself, will touch.
+    pub(super) fn prefetch_waiter(&self) {
+        self.waiter.prefetch();
+    }
+
     /// Wakes those whom an event concerns.
     pub(super) fn deliver(&self, flags: EventFlags) {
         let broken = EventFlags::HUP | EventFlags::ERR;
+        if flags.intersects(EventFlags::PRI | EventFlags::RDHUP | broken) {
+            self.read.ends.store(true, Relaxed);
+        }
         if flags.intersects(EventFlags::IN | EventFlags::PRI | EventFlags::RDHUP | broken) {
             self.read.wake();
         }
@@ -136,16 +180,22 @@ impl Readiness {
 
 impl Default for Side {
     fn default() -> Side {
-        Side { monitor: Monitor::new(()), events: AtomicU64::new(0) }
+        let (events, drained) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Side { monitor: Monitor::new(()), events, drained, ends: AtomicBool::new(false) }
     }
 }
 
 impl Side {
-    /// Relaxed: the monitor's lock orders the look that decides, and a stale count before an attempt only makes for
-    /// one more attempt.
+    /// The monitor's lock orders the look that decides, and a stale count before an attempt only makes for one more
+    /// attempt. Acquire: with the count of the event that told of the end comes that it `ends`.
     #[inline]
     fn seen(&self) -> Seen {
-        Seen(self.events.load(Relaxed))
+        Seen(self.events.load(Acquire))
+    }
+
+    #[inline]
+    fn is_drained(&self, seen: Seen) -> bool {
+        self.drained.load(Relaxed) == seen.0 && !self.ends.load(Relaxed)
     }
 
     fn wait(&self, reason: Reason, seen: Seen, deadline: Option<Instant>) {
@@ -158,7 +208,7 @@ impl Side {
     /// All of them: each tries again, and who comes too late waits again.
     fn wake(&self) {
         let mut locked = self.monitor.lock();
-        self.events.fetch_add(1, Relaxed);
+        self.events.fetch_add(1, Release);
         locked.choose_all(0, |()| ());
     }
 }
@@ -193,6 +243,29 @@ mod tests {
             for seen in seen {
                 readiness.read.wait(Reason::Readable(0), seen, None);
             }
+        }
+    }
+
+    #[test]
+    fn a_drained_side_is_so_until_the_next_event_and_never_after_an_end() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let source = Source::new(&reader);
+        let is_drained = || {
+            let seen = source.seen(Direction::Read);
+            let before = source.readiness.read.is_drained(seen);
+            source.set_drained(seen);
+            (before, source.readiness.read.is_drained(seen))
+        };
+        assert_eq!(is_drained(), (false, true));
+        source.readiness.deliver(EventFlags::IN);
+        assert_eq!(is_drained(), (false, true));
+        source.readiness.deliver(EventFlags::OUT);
+        assert_eq!(is_drained(), (true, true));
+        for end in [EventFlags::RDHUP, EventFlags::HUP, EventFlags::ERR, EventFlags::PRI] {
+            let readiness = Readiness::default();
+            readiness.deliver(end);
+            readiness.read.drained.store(readiness.read.seen().0, Relaxed);
+            assert!(!readiness.read.is_drained(readiness.read.seen()));
         }
     }
 

@@ -15,6 +15,8 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use rustix::net::{RecvFlags, SendFlags};
+
 use crate::driver::{self, Direction, Seen, Source};
 use crate::task;
 
@@ -52,6 +54,31 @@ impl<S: AsFd> Polled<S> {
         self.repeat(Direction::Read, self.read_timeout.get(), attempt)
     }
 
+    /// Receives from a stream that gives less than it is asked for only when there is no more: after that the next
+    /// `recv` waits before it tries. The system call is made without the C library, whose wrapper takes as long as all
+    /// that is done here.
+    pub(crate) fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let attempt = |inner: &S| {
+            let seen = self.source.seen(Direction::Read);
+            let (_, count) = rustix::net::recv(inner, &mut *buf, RecvFlags::empty())?;
+            if 0 < count && count < buf.len() {
+                self.source.set_drained(seen);
+            }
+            Ok(count)
+        };
+        task::begin_operation();
+        let seen = self.source.seen(Direction::Read);
+        if self.source.is_drained(seen) {
+            return self.repeat_slow(Direction::Read, seen, self.read_timeout.get(), attempt);
+        }
+        self.try_first(Direction::Read, self.read_timeout.get(), attempt)
+    }
+
+    /// Sends to a stream, as [`recv`](Self::recv) without the C library.
+    pub(crate) fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.write_with(|inner| Ok(rustix::net::send(inner, buf, SendFlags::NOSIGNAL)?))
+    }
+
     /// Runs `attempt` until it is done, waiting for room meanwhile.
     #[inline]
     pub(crate) fn write_with<T>(&self, attempt: impl FnMut(&S) -> io::Result<T>) -> io::Result<T> {
@@ -63,9 +90,18 @@ impl<S: AsFd> Polled<S> {
         &self,
         direction: Direction,
         timeout: Option<Duration>,
-        mut attempt: impl FnMut(&S) -> io::Result<T>,
+        attempt: impl FnMut(&S) -> io::Result<T>,
     ) -> io::Result<T> {
         task::begin_operation();
+        self.try_first(direction, timeout, attempt)
+    }
+
+    fn try_first<T>(
+        &self,
+        direction: Direction,
+        timeout: Option<Duration>,
+        mut attempt: impl FnMut(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
         let seen = self.source.seen(direction);
         match retry_interrupted(|| attempt(&self.inner)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -147,13 +183,22 @@ pub(crate) fn zero_timeout() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout")
 }
 
-/// `Read` for a type and for references to it, by a field that is a [`Polled`].
+/// `Read` for a type and for references to it, by a field that is a [`Polled`]; `recv`: see [`Polled::recv`].
 macro_rules! reader {
     ($type:ident, $field:ident) => {
+        $crate::io::polled::reader!($type, $field, |this, buf| {
+            this.$field.read_with(|mut inner| std::io::Read::read(&mut inner, buf))
+        });
+    };
+    ($type:ident, $field:ident, recv) => {
+        $crate::io::polled::reader!($type, $field, |this, buf| this.$field.recv(buf));
+    };
+    ($type:ident, $field:ident, |$this:ident, $buf:ident| $read:expr) => {
         impl std::io::Read for &$type {
             #[inline]
-            fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-                self.$field.read_with(|mut inner| std::io::Read::read(&mut inner, buf))
+            fn read(&mut self, $buf: &mut [u8]) -> std::io::Result<usize> {
+                let $this = self;
+                $read
             }
 
             fn read_vectored(&mut self, bufs: &mut [std::io::IoSliceMut<'_>]) -> std::io::Result<usize> {
@@ -174,13 +219,22 @@ macro_rules! reader {
     };
 }
 
-/// `Write`, as [`reader`]. `flush` does nothing: there is no buffer.
+/// `Write`, as [`reader`]; `send`: see [`Polled::send`]. `flush` does nothing: there is no buffer.
 macro_rules! writer {
     ($type:ident, $field:ident) => {
+        $crate::io::polled::writer!($type, $field, |this, buf| {
+            this.$field.write_with(|mut inner| std::io::Write::write(&mut inner, buf))
+        });
+    };
+    ($type:ident, $field:ident, send) => {
+        $crate::io::polled::writer!($type, $field, |this, buf| this.$field.send(buf));
+    };
+    ($type:ident, $field:ident, |$this:ident, $buf:ident| $write:expr) => {
         impl std::io::Write for &$type {
             #[inline]
-            fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-                self.$field.write_with(|mut inner| std::io::Write::write(&mut inner, buf))
+            fn write(&mut self, $buf: &[u8]) -> std::io::Result<usize> {
+                let $this = self;
+                $write
             }
 
             fn write_vectored(&mut self, bufs: &[std::io::IoSlice<'_>]) -> std::io::Result<usize> {

@@ -114,7 +114,7 @@ impl TcpStream {
     }
 }
 
-reader!(TcpStream, socket);
-writer!(TcpStream, socket);
+reader!(TcpStream, socket, recv);
+writer!(TcpStream, socket, send);
 duplex!(TcpStream, net::TcpStream);
 ends!(TcpStream, SocketAddr);

@@ -1,7 +1,7 @@
 //! What a thread of the runtime does: run what is ready, start new work, steal, sleep.
 //!
 //! ```text
-//!  inbox ─► ready tasks (a batch) ─► one of the own deque ─► nothing at all? injector ─► steal ─► sleep
+//!  inbox ─► ready tasks (a batch) ─► some of the own deque ─► nothing at all? injector ─► steal ─► sleep
 //!              └─ every 64 turns: I/O and timers; less often: the oldest of the new work
 //! ```
 //!
@@ -25,6 +25,8 @@ const LOOK_AFTER: usize = 64;
 /// Turns after which the oldest new work has its turn. Less often than I/O, since it leads away from the depth-first walk
 /// of a tree of tasks.
 const OLDEST_AFTER: usize = 400;
+/// Turns of a batch for each further piece of new work that is started after it.
+const NEW_AFTER: usize = 8;
 /// So many tasks that were cancelled before they began may have their turn, and end, together with the oldest. Else they
 /// could become more and more, below what is newer.
 const DEAD: usize = 400;
@@ -96,11 +98,19 @@ impl Seat {
         match self.new_work().pop() {
             Some(word) => {
                 self.start(word);
+                self.start_more(turns / NEW_AFTER);
             }
             None if self.worker.local.ready_len() == 0 => return self.rest(),
             None => {}
         }
         false
+    }
+
+    /// After a long batch it is not enough to start one: connections that were accepted would wait for seconds.
+    fn start_more(&self, count: usize) {
+        for word in iter::from_fn(|| self.new_work().pop()).take(count) {
+            self.start(word);
+        }
     }
 
     fn new_work(&self) -> &NewWork {

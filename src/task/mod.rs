@@ -72,7 +72,7 @@ pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub(crate) use self::select::{Arm, Arms, JoinArm, QueueArm, Ticket, attempt, select};
 pub use self::token::CancelToken;
-pub(crate) use self::waker::{Waker, prefetch};
+pub(crate) use self::waker::{Hint, Waker, prefetch};
 use crate::coroutine;
 
 /// What tells tasks apart. No two tasks of a process have the same.

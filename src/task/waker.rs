@@ -1,6 +1,7 @@
 //! The other half of the waist: [`Waker::wake`] ends a [`park`](super::park()).
 
-use std::sync::atomic::Ordering::*;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering::*};
 
 use super::header::{DONE, NOTIFIED, REFERENCE, TaskRef};
 use super::home::Home;
@@ -39,6 +40,31 @@ impl Waker {
     #[inline]
     pub(crate) fn wake(self) {
         wake(&self.0);
+    }
+}
+
+/// Where a task lies that will be woken: addresses that are fetched ahead, and for nothing else. They may be stale.
+#[derive(Default)]
+pub(crate) struct Hint {
+    header: AtomicPtr<u8>,
+    stack: AtomicPtr<u8>,
+}
+
+impl Hint {
+    /// Points at the running task, and at where its stack stands.
+    #[inline(always)]
+    pub(crate) fn set(&self) {
+        let here = 0_u8;
+        let header = park::running().map_or(ptr::null(), ptr::from_ref);
+        self.header.store(header.cast_mut().cast(), Relaxed);
+        self.stack.store((&raw const here).cast_mut(), Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        let (header, stack) = (self.header.load(Relaxed), self.stack.load(Relaxed));
+        (0..2).for_each(|line| prefetch(header.wrapping_add(line * CACHE_LINE)));
+        (0..8).for_each(|line| prefetch(stack.wrapping_add(line * CACHE_LINE).wrapping_sub(4 * CACHE_LINE)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules I1 to I4 and what other rules say of sockets, in tasks and on plain threads.
 
+mod drained;
 mod ends;
 mod unix;
 mod waits;

@@ -1,0 +1,211 @@
+//! The load: one thread, one epoll, each connection with one request at a time.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+
+use super::child::{Server, beside};
+
+/// What comes before the measured span, of that.
+const WARM_UP: f64 = 0.15;
+
+/// What was measured.
+pub struct Run {
+    took: Duration,
+    cpu: Duration,
+    /// Of each request, in ns; sorted.
+    latencies: Vec<u32>,
+}
+
+impl Run {
+    pub fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// In µs.
+    pub fn percentile(&self, of: f64) -> f64 {
+        f64::from(self.latencies[((self.latencies.len() - 1) as f64 * of) as usize]) / 1e3
+    }
+
+    /// CPU seconds of the server for a million requests.
+    pub fn cpu_per_million(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.latencies.len() as f64
+    }
+}
+
+/// Sends `bytes` on each of so many connections, and again as soon as they are back.
+pub fn requests(server: &Server, connections: usize, bytes: usize, span: Duration) -> Run {
+    beside(server, || Load::new(server, connections, bytes, false).run(span))
+}
+
+/// So many connections at a time, each for one request of a byte.
+pub fn connections(server: &Server, at_once: usize, span: Duration) -> Run {
+    beside(server, || Load::new(server, at_once, 1, true).run(span))
+}
+
+/// Connections that say nothing: resident bytes of each, and CPU time in ms per s.
+pub fn silence(connections: usize, span: Duration, server: &Server) -> Vec<f64> {
+    let before = server.resident_bytes();
+    let clients: Vec<Client> = (0..connections).map(|_| Client::connect(server)).collect();
+    // All have been accepted when the last one, which comes after them, has its answer.
+    let mut last = Client::connect(server).stream;
+    last.set_nonblocking(false).expect("a socket");
+    last.write_all(b"?").and_then(|()| last.read_exact(&mut [0])).expect("the server answers");
+    std::thread::sleep(span / 10);
+    let bytes = (server.resident_bytes() - before) as f64 / connections as f64;
+    let cpu = server.cpu_time();
+    std::thread::sleep(span);
+    let cpu = server.cpu_time() - cpu;
+    drop(clients);
+    vec![bytes, cpu.as_secs_f64() * 1e3 / span.as_secs_f64()]
+}
+
+struct Client {
+    stream: TcpStream,
+    /// What is still to be sent and to come back.
+    unsent: usize,
+    missing: usize,
+    since: Instant,
+}
+
+impl Client {
+    fn connect(server: &Server) -> Client {
+        let stream = TcpStream::connect(server.address()).expect("the server listens");
+        stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)).expect("a socket");
+        Client { stream, unsent: 0, missing: 0, since: Instant::now() }
+    }
+
+    fn begin(&mut self, data: &[u8]) {
+        (self.unsent, self.missing, self.since) = (data.len(), data.len(), Instant::now());
+        self.send(data);
+    }
+
+    fn send(&mut self, data: &[u8]) {
+        while self.unsent > 0 {
+            match self.stream.write(&data[data.len() - self.unsent..]) {
+                Ok(count) => self.unsent -= count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => panic!("sending: {error}"),
+            }
+        }
+    }
+
+    /// Whether all is back.
+    fn receive(&mut self, buffer: &mut [u8]) -> bool {
+        while self.missing > 0 {
+            match self.stream.read(buffer) {
+                Ok(0) => panic!("the server has hung up"),
+                Ok(count) => self.missing -= count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) => panic!("receiving: {error}"),
+            }
+        }
+        true
+    }
+}
+
+struct Load<'a> {
+    server: &'a Server,
+    epoll: OwnedFd,
+    clients: Vec<Client>,
+    data: Vec<u8>,
+    buffer: Vec<u8>,
+    /// Each request on a connection of its own.
+    reconnects: bool,
+}
+
+impl<'a> Load<'a> {
+    fn new(server: &'a Server, connections: usize, bytes: usize, reconnects: bool) -> Load<'a> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
+        let clients: Vec<_> = (0..connections).map(|_| Client::connect(server)).collect();
+        let (data, buffer) = (vec![b'x'; bytes], vec![0; bytes.max(4096)]);
+        let load = Load { server, epoll, clients, data, buffer, reconnects };
+        (0..connections).for_each(|index| load.watch(index));
+        load
+    }
+
+    fn watch(&self, index: usize) {
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+        epoll::add(&self.epoll, &self.clients[index].stream, EventData::new_u64(index as u64), flags)
+            .expect("a descriptor");
+    }
+
+    fn run(mut self, span: Duration) -> Run {
+        self.clients.iter_mut().for_each(|client| client.begin(&self.data));
+        self.until(Instant::now() + span.mul_f64(WARM_UP));
+        let (start, cpu) = (Instant::now(), self.server.cpu_time());
+        let mut latencies = self.until(start + span);
+        let (took, cpu) = (start.elapsed(), self.server.cpu_time() - cpu);
+        latencies.sort_unstable();
+        Run { took, cpu, latencies }
+    }
+
+    fn until(&mut self, end: Instant) -> Vec<u32> {
+        let mut latencies = Vec::with_capacity(1 << 20);
+        let mut events: Vec<Event> = Vec::with_capacity(1024);
+        while Instant::now() < end {
+            events.clear();
+            epoll::wait(&self.epoll, spare_capacity(&mut events), None).expect("an epoll");
+            for event in &events {
+                let index = event.data.u64() as usize;
+                let client = &mut self.clients[index];
+                client.send(&self.data);
+                if client.receive(&mut self.buffer) {
+                    latencies.push(client.since.elapsed().as_nanos() as u32);
+                    self.go_on(index);
+                }
+            }
+        }
+        latencies
+    }
+
+    fn go_on(&mut self, index: usize) {
+        if self.reconnects {
+            // A reset, which leaves no port behind that waits.
+            let reset = Some(Duration::ZERO);
+            rustix::net::sockopt::set_socket_linger(&self.clients[index].stream, reset).expect("a socket");
+            self.clients[index] = Client::connect(self.server);
+            self.watch(index);
+        }
+        self.clients[index].begin(&self.data);
+    }
+}
+
+/// What `wrk` says of 64 connections: requests per s, p50 and p99 in µs; and CPU seconds of the server for a million.
+pub fn wrk(span: Duration, server: &Server) -> Vec<f64> {
+    let seconds = span.as_secs().max(1).to_string();
+    let output = beside(server, || {
+        let mut command = Command::new("wrk");
+        command.args(["-t1", "-c64", "--latency", "-d", &seconds, &format!("http://{}/hello", server.address())]);
+        let cpu = server.cpu_time();
+        let output = command.output().expect("wrk is installed");
+        (String::from_utf8_lossy(&output.stdout).into_owned(), server.cpu_time() - cpu)
+    });
+    let (text, cpu) = output;
+    assert!(!text.contains("errors"), "{text}");
+    let word = |before: &str| {
+        let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no {before:?} in {text}"));
+        rest.split_whitespace().next().expect("a word").to_owned()
+    };
+    let requests: f64 = text
+        .split(" requests in")
+        .next()
+        .and_then(|s| s.rsplit('\n').next())
+        .and_then(|count| count.trim().parse().ok())
+        .expect("a number of requests");
+    let per_second = word("Requests/sec:").parse().expect("a number");
+    vec![per_second, microseconds(&word("50%")), microseconds(&word("99%")), cpu.as_secs_f64() * 1e6 / requests]
+}
+
+/// Of a time as wrk writes it.
+fn microseconds(text: &str) -> f64 {
+    let units = [("us", 1.0), ("ms", 1e3), ("s", 1e6)];
+    let (number, factor) =
+        units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor))).expect("a unit");
+    number.parse::<f64>().expect("a number") * factor
+}
