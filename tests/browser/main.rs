@@ -1,0 +1,80 @@
+//! The page of the example `chat` in a real browser.
+//!
+//! `cargo test --test browser -- --include-ignored`; Debian's package is `chromium`.
+
+mod devtools;
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process;
+
+use corro::process::{Child, Command, Stdio};
+use devtools::Browser;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Builds the example as this test was built (cargo builds none for a single test), and says where it is.
+fn chat() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    let built = process::Command::new(cargo)
+        .args(["build", "--quiet", "--example", "chat"])
+        .args(profile)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.expect("cargo starts").success(), "the example chat does not build");
+    let test = std::env::current_exe().expect("this program has a path");
+    let folder = test.parent().and_then(|deps| deps.parent()).expect("it is in the folder deps of a profile");
+    folder.join("examples/chat")
+}
+
+/// A room at a free port, and its address.
+fn open_room(chat: &PathBuf) -> (Child, String) {
+    let mut room = Command::new(chat)
+        .args(["--addr", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the example starts");
+    let mut line = String::new();
+    BufReader::new(room.stdout.as_mut().expect("piped")).read_line(&mut line).expect("it says something");
+    let address = line.trim().strip_prefix("listens at ").expect("it says where it listens").to_owned();
+    (room, address)
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn two_pages_talk_and_see_the_end() {
+    let chat = chat();
+    corro::run(|| {
+        let (mut room, address) = open_room(&chat);
+        let mut browser = Browser::start();
+        let (ann, bob) =
+            (browser.open(&format!("http://{address}/"), 360), browser.open(&format!("http://{address}/"), 1200));
+        for (page, name) in [(&ann, "Ann"), (&bob, "Bob")] {
+            browser.until(page, "document.activeElement.id === 'field'");
+            browser.type_line(page, name);
+            browser.until(page, &format!("state.textContent.startsWith('{name}, ')"));
+        }
+        browser.until(&ann, "state.textContent === 'Ann, 2 here'");
+
+        browser.type_line(&ann, "hello, Bob");
+        let last = "lines.lastElementChild";
+        browser.until(&bob, &format!("{last}.innerText === 'Ann\\nhello, Bob' && {last}.className === 'said'"));
+        browser.until(&ann, &format!("{last}.className === 'said own'"));
+
+        let markup = "<script>document.title = 1</script><b id='bold'>&amp;</b>";
+        browser.type_line(&bob, markup);
+        browser.until(&ann, &format!("{last}.lastElementChild.textContent === \"{markup}\""));
+        browser.until(&ann, "!document.getElementById('bold') && document.title === 'corro chat'");
+        for page in [&ann, &bob] {
+            browser.until(page, "document.documentElement.scrollWidth <= innerWidth");
+        }
+
+        kill_process(Pid::from_raw(room.id() as i32).expect("a number"), Signal::INT).expect("it is our child");
+        assert!(room.wait().expect("it is our child").success(), "the room ends as it should");
+        for page in [&ann, &bob] {
+            browser.until(page, "state.textContent.startsWith('disconnected: the server stops')");
+        }
+        browser.close();
+    });
+}
