@@ -12,11 +12,18 @@ use corro::process::{Child, Command, Stdio};
 use devtools::Browser;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Builds the example as this test was built (cargo builds none for a single test), and says where it is.
+/// Builds the example as this test was built (cargo builds none for a single test), and says where it is. What cargo tells
+/// this test of its package is not handed on: build scripts that look at it would run again.
 fn chat() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-    let built = process::Command::new(cargo)
+    let mut build = process::Command::new(cargo);
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of_package| name.to_string_lossy().starts_with(of_package)) {
+            build.env_remove(name);
+        }
+    }
+    let built = build
         .args(["build", "--quiet", "--example", "chat"])
         .args(profile)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
