@@ -11,12 +11,24 @@ const [state, lines, form, label, field, button] =
 
 let wish = "";      // the name that was asked for
 let name = "";      // the name that was given
+let why = "";       // the last goodbye since we were in
 let socket = null;
 let wait = FIRST_WAIT;
 
+// Does something, and shows the end of the lines afterwards if it was shown before.
+function atEnd(change) {
+  const was = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
+  change();
+  if (was) {
+    lines.scrollTop = lines.scrollHeight;
+  }
+}
+
 function show(kind, text) {
-  state.dataset.kind = kind;
-  state.textContent = text;
+  atEnd(() => {
+    state.dataset.kind = kind;
+    state.textContent = text;
+  });
 }
 
 function here(count) {
@@ -24,7 +36,6 @@ function here(count) {
 }
 
 function add(kind, text, speaker) {
-  const atEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 40;
   const item = document.createElement("li");
   item.className = kind;
   if (speaker !== undefined) {
@@ -39,17 +50,17 @@ function add(kind, text, speaker) {
   what.dir = "auto";
   what.textContent = text;
   item.append(what);
-  lines.append(item);
-  if (lines.childElementCount > MOST_LINES) {
-    lines.firstElementChild.remove();
-  }
-  if (atEnd) {
-    lines.scrollTop = lines.scrollHeight;
-  }
+  atEnd(() => {
+    lines.append(item);
+    if (lines.childElementCount > MOST_LINES) {
+      lines.firstElementChild.remove();
+    }
+  });
 }
 
 function welcome(count, most, given) {
   name = given;
+  why = "";
   wait = FIRST_WAIT;
   lines.replaceChildren();
   label.textContent = "Your line";
@@ -84,13 +95,15 @@ function enter() {
 
 function lost(event) {
   socket = null;
-  const why = event.reason === "" ? "" : `: ${event.reason}`;
-  if (name === "" && event.reason !== "") {
-    // We were not let in: perhaps another name is.
-    button.disabled = false;
-    wish = "";
-    show("lost", `not let in${why}`);
-    return;
+  if (event.reason !== "") {
+    why = `: ${event.reason}`;
+    if (name === "") {
+      // We were not let in: perhaps under another name.
+      wish = "";
+      button.disabled = false;
+      show("lost", `not let in${why}`);
+      return;
+    }
   }
   button.disabled = true;
   // Not all at once after the server has come back.

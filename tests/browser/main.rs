@@ -5,7 +5,7 @@
 mod devtools;
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use corro::process::{Child, Command, Stdio};
@@ -34,10 +34,10 @@ fn chat() -> PathBuf {
     folder.join("examples/chat")
 }
 
-/// A room at a free port, and its address.
-fn open_room(chat: &PathBuf) -> (Child, String) {
+/// A room, and its address.
+fn open_room(chat: &Path, at: &str) -> (Child, String) {
     let mut room = Command::new(chat)
-        .args(["--addr", "127.0.0.1:0"])
+        .args(["--addr", at])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -48,12 +48,18 @@ fn open_room(chat: &PathBuf) -> (Child, String) {
     (room, address)
 }
 
+fn stop(mut room: Child) {
+    let number = Pid::from_raw(room.id().try_into().expect("a small number")).expect("not zero");
+    kill_process(number, Signal::INT).expect("it is our child");
+    assert!(room.wait().expect("it is our child").success(), "the room ends as it should");
+}
+
 #[test]
 #[ignore = "needs chromium"]
-fn two_pages_talk_and_see_the_end() {
+fn two_pages_talk_and_come_back() {
     let chat = chat();
     corro::run(|| {
-        let (mut room, address) = open_room(&chat);
+        let (room, address) = open_room(&chat, "127.0.0.1:0");
         let mut browser = Browser::start();
         let (ann, bob) =
             (browser.open(&format!("http://{address}/"), 360), browser.open(&format!("http://{address}/"), 1200));
@@ -77,11 +83,15 @@ fn two_pages_talk_and_see_the_end() {
             browser.until(page, "document.documentElement.scrollWidth <= innerWidth");
         }
 
-        kill_process(Pid::from_raw(room.id() as i32).expect("a number"), Signal::INT).expect("it is our child");
-        assert!(room.wait().expect("it is our child").success(), "the room ends as it should");
+        stop(room);
         for page in [&ann, &bob] {
             browser.until(page, "state.textContent.startsWith('disconnected: the server stops')");
         }
+        let (room, _) = open_room(&chat, &address);
+        for (page, name) in [(&ann, "Ann"), (&bob, "Bob")] {
+            browser.until(page, &format!("state.textContent === '{name}, 2 here'"));
+        }
+        stop(room);
         browser.close();
     });
 }
