@@ -55,6 +55,12 @@ fn demonstrate(options: &Options, link: &mut Link) -> Outcome<()> {
     println!("{done} are done; worker-2 is killed, with {} in hand; worker-3 is told to stop", orphans.len());
     stop(&mut third)?;
     check(store::in_hand(link, "worker-3")?.is_empty(), "worker-3 has finished what it had in hand")?;
+    if options.quick {
+        // The Redis is ours alone.
+        let cut = store::cut_others(link)?;
+        check(cut >= 2, "worker-1 has a connection to fetch and one to acknowledge")?;
+        println!("the connections of worker-1 are cut");
+    }
 
     until(link, "all is done", |link| Ok(store::progress(link)? == (count - 1, 1)))?;
     stop(&mut first)?;
@@ -100,7 +106,7 @@ fn start(options: &Options, name: &str) -> Outcome<Child> {
     let program = std::env::current_exe().map_err(of_child)?;
     Command::new(program)
         .args(["work", "--redis", &options.redis, "--key", &options.key, "--name", name])
-        .args(["--at-once", AT_ONCE, "--attempts", ATTEMPTS, "--limit", "2", "--idle", "2.5"])
+        .args(["--at-once", AT_ONCE, "--attempts", ATTEMPTS, "--limit", "1.5", "--idle", "2"])
         .kill_on_drop(true)
         .spawn()
         .map_err(of_child)

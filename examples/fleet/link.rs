@@ -49,19 +49,14 @@ impl Link<'_> {
 
     /// Does it once. The connection is there afterwards unless it was lost.
     fn try_call<T>(&mut self, f: impl Fn(&mut Connection, &Keys) -> RedisResult<T>) -> RedisResult<T> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.connect()?,
-        };
-        let outcome = f(&mut connection, &self.keys);
+        let kept = self.connection.take();
+        let is_new = kept.is_none();
+        let mut connection = kept.map_or_else(|| Connection::new(&self.options.redis, PATIENCE), Ok)?;
+        // A Redis that was started anew has forgotten the group.
+        let ready = if is_new { self.keys.create_group(&mut connection) } else { Ok(()) };
+        let outcome = ready.and_then(|()| f(&mut connection, &self.keys));
         self.connection = Some(connection).filter(Connection::is_open);
         outcome
-    }
-
-    fn connect(&self) -> RedisResult<Connection> {
-        let mut connection = Connection::new(&self.options.redis, PATIENCE)?;
-        self.keys.create_group(&mut connection)?;
-        Ok(connection)
     }
 
     fn unreachable(&self, error: &RedisError) -> String {

@@ -4,8 +4,10 @@
 //!
 //! ```text
 //! 200 jobs, of which the last always fails; 3 workers, each with 4 at once
-//! 40 are done; worker-2 is killed, with 4 in hand; worker-3 is told to stop
-//! worker-3 stops: 14 done, none in hand
+//! 48 are done; worker-2 is killed, with 4 in hand; worker-3 is told to stop
+//! worker-3 stops: 21 done, 0 of them for the second time; 0 failed
+//! the connections of worker-1 are cut
+//! worker-1 stops: 162 done, 0 of them for the second time; 2 failed
 //! all done: 199 results, 4 by who took over from worker-2, 1 job is set aside after 2 attempts
 //! ```
 //!

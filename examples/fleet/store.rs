@@ -155,6 +155,11 @@ pub(crate) fn results(link: &mut Link) -> Outcome<HashMap<u64, String>> {
     link.call(|redis, keys| cmd("HGETALL").arg(&keys.done).query(redis))
 }
 
+/// Cuts all other connections, as a network may. How many they were.
+pub(crate) fn cut_others(link: &mut Link) -> Outcome<usize> {
+    link.call(|redis, _| cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).query(redis))
+}
+
 /// Takes all away.
 pub(crate) fn forget(link: &mut Link) -> Outcome<()> {
     link.call(|redis, keys| cmd("DEL").arg(&[&keys.jobs, &keys.done, &keys.dead]).exec(redis))

@@ -60,9 +60,11 @@ pub(crate) fn run(options: &Options) -> Outcome<Tally> {
         let acknowledging = s.spawn(move || acknowledge(options, &results));
         let fetched = scope(|jobs| fetch(options, &state, &done, jobs));
         drop(done);
-        let (done, repeated) = acknowledging.join().expect("it does not panic")?;
+        let acknowledged = acknowledging.join().expect("it does not panic");
+        // Nobody waits for signals any more.
         s.cancel();
         fetched?;
+        let (done, repeated) = acknowledged?;
         Ok(Tally { done, repeated, failed: state.failed.load(Relaxed) })
     })
 }
