@@ -20,7 +20,7 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, Utf8Bytes, WebSocket};
 
 use crate::limits::Limits;
-use crate::room::{Room, goodbye};
+use crate::room::{Room, goodbye, too_slow};
 
 /// Bytes that the system keeps of what a member does not take, about: who is slow is to be found out soon.
 const SEND_BUFFER: usize = 32 * 1024;
@@ -36,8 +36,8 @@ pub(crate) fn attend(stream: &TcpStream, rest: Vec<u8>, room: &Room) -> io::Resu
     let mut reader = Reader::new(stream, rest, queue.clone(), limits);
     scope(|s| {
         let writer = s.spawn(move || write(stream, &lines));
-        let too_slow = |_| Err(goodbye(CloseCode::Policy, "what you were sent was not taken"));
-        let Err(reason) = cancel_scope(|dismissal| take_part(&mut reader, room, dismissal)).unwrap_or_else(too_slow);
+        let outcome = cancel_scope(|dismissal| take_part(&mut reader, room, dismissal));
+        let Err(reason) = outcome.unwrap_or_else(|_dismissed| Err(too_slow()));
         let parted = timeout(limits.farewell, || {
             // Fails if the writer has: then there is nobody to part from.
             let _ = queue.send(Message::Close(Some(reason)));
@@ -152,7 +152,7 @@ impl Reader<'_> {
     }
 
     fn answer(&self, message: Message) -> Result<(), CloseFrame> {
-        self.queue.try_send(message).map_err(|_| goodbye(CloseCode::Policy, "what you were sent was not taken"))
+        self.queue.try_send(message).map_err(|_| too_slow())
     }
 }
 

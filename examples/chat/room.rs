@@ -9,7 +9,7 @@
 //! said     name               text
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use corro::CancelToken;
@@ -45,6 +45,10 @@ pub(crate) fn goodbye(code: CloseCode, reason: &'static str) -> CloseFrame {
     CloseFrame { code, reason: Utf8Bytes::from_static(reason) }
 }
 
+pub(crate) fn too_slow() -> CloseFrame {
+    goodbye(CloseCode::Policy, "what you were sent was not taken")
+}
+
 impl Room {
     pub(crate) fn new(limits: Limits) -> Room {
         Room { limits, inside: Mutex::default() }
@@ -75,16 +79,11 @@ impl Room {
             return Err(goodbye(CloseCode::Again, "the room is full"));
         }
         let name = inside.free_name(&wish);
-        let (here, number) = (inside.members.len() + 1, inside.next);
+        let here = inside.members.len() + 1;
+        let welcome = format!("welcome\t{here}\t{}\t{name}", self.limits.text);
+        queue.try_send(inside.with_history(welcome)).map_err(|_| too_slow())?;
         inside.tell(&format!("joined\t{here}\t{name}"));
-        let mut welcome = format!("welcome\t{here}\t{}\t{name}", self.limits.text);
-        for line in &inside.history {
-            welcome.push('\n');
-            welcome.push_str(line);
-        }
-        queue
-            .try_send(Message::text(welcome))
-            .map_err(|_| goodbye(CloseCode::Policy, "what you were sent was not taken"))?;
+        let number = inside.next;
         inside.next += 1;
         let member = Member { name: name.clone(), queue: queue.clone(), dismissal: dismissal.clone() };
         inside.members.insert(number, member);
@@ -95,10 +94,18 @@ impl Room {
 impl Inside {
     /// The name, with a number if another has it. Names that differ in case alone are one.
     fn free_name(&self, wish: &str) -> String {
-        let taken = |name: &str| self.members.values().any(|member| member.name.to_lowercase() == name.to_lowercase());
+        let taken: HashSet<_> = self.members.values().map(|member| member.name.to_lowercase()).collect();
         let numbered = (2..).map(|number| format!("{wish} {number}"));
         let mut names = std::iter::once(wish.to_owned()).chain(numbered);
-        names.find(|name| !taken(name)).expect("there are more numbers than members")
+        names.find(|name| !taken.contains(&name.to_lowercase())).expect("there are more numbers than members")
+    }
+
+    fn with_history(&self, mut welcome: String) -> Message {
+        for line in &self.history {
+            welcome.push('\n');
+            welcome.push_str(line);
+        }
+        Message::text(welcome)
     }
 
     /// Tells all. Who has no room in the queue is dismissed, and told no more.
