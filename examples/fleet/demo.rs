@@ -4,14 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use corro::process::{Child, Command};
-use corro::{sleep, timeout};
+use corro::{cancel_scope, scope, sleep, timeout};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::job::{self, Job};
 use crate::link::Link;
 use crate::options::Options;
 use crate::own_redis::OwnRedis;
-use crate::{Outcome, store};
+use crate::{Outcome, store, worker};
 
 /// How long anything may take. Only a failure takes as long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,9 +29,26 @@ pub(crate) fn with_own_redis(options: &Options) -> Outcome<()> {
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let options = Options { key: format!("{}-demo-{}", options.key, std::process::id()), ..options.clone() };
     let mut link = Link::new(&options);
-    let outcome = demonstrate(&options, &mut link);
+    let outcome = unless_stopped(|| demonstrate(&options, &mut link));
     store::forget(&mut link)?;
     outcome
+}
+
+/// Does something, and breaks it off at a signal: the workers are children, and do not outlive their variables.
+fn unless_stopped(f: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
+    let mut signals = worker::signals()?;
+    let outcome = cancel_scope(|stop| {
+        scope(|s| {
+            s.spawn(|| {
+                signals.wait();
+                stop.cancel();
+            });
+            let outcome = f();
+            s.cancel();
+            outcome
+        })
+    });
+    outcome.unwrap_or_else(|_| Err("it was told to stop".into()))
 }
 
 fn demonstrate(options: &Options, link: &mut Link) -> Outcome<()> {

@@ -34,6 +34,8 @@ impl OwnRedis {
             .args(["--save", "", "--appendonly", "no"])
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())
+            // Ctrl-C is for us: we stop it when we need it no more.
+            .process_group(0)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;

@@ -4,7 +4,6 @@
 //! no more are fetched; those in hand are finished and acknowledged.
 
 use std::fmt;
-use std::io;
 use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -20,8 +19,8 @@ use crate::link::Link;
 use crate::options::Options;
 use crate::store;
 
-const SIGINT: i32 = 2;
-const SIGTERM: i32 = 15;
+/// SIGINT and SIGTERM.
+const STOP: [i32; 2] = [2, 15];
 /// How long a look for new jobs waits; the stop waits as long at most.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -46,10 +45,14 @@ impl fmt::Display for Tally {
     }
 }
 
+/// Those that tell a program to stop.
+pub(crate) fn signals() -> Outcome<Signals> {
+    Signals::new(&STOP).map_err(|error| format!("cannot wait for signals: {error}"))
+}
+
 /// Works until it is told to stop.
 pub(crate) fn run(options: &Options) -> Outcome<Tally> {
-    let no_signals = |error: io::Error| format!("cannot wait for signals: {error}");
-    let mut signals = Signals::new(&[SIGINT, SIGTERM]).map_err(no_signals)?;
+    let mut signals = signals()?;
     let state = State { places: Semaphore::new(options.at_once), stopped: false.into(), failed: 0.into() };
     scope(|s| {
         s.spawn(|| {
