@@ -1,0 +1,97 @@
+//! The page of the example `chat` in a real browser.
+//!
+//! `cargo test --test browser -- --include-ignored`; Debian's package is `chromium`.
+
+mod devtools;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use corro::process::{Child, Command, Stdio};
+use devtools::Browser;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Builds the example as this test was built (cargo builds none for a single test), and says where it is. What cargo tells
+/// this test of its package is not handed on: build scripts that look at it would run again.
+fn chat() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+    let mut build = process::Command::new(cargo);
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of_package| name.to_string_lossy().starts_with(of_package)) {
+            build.env_remove(name);
+        }
+    }
+    let built = build
+        .args(["build", "--quiet", "--example", "chat"])
+        .args(profile)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.expect("cargo starts").success(), "the example chat does not build");
+    let test = std::env::current_exe().expect("this program has a path");
+    let folder = test.parent().and_then(|deps| deps.parent()).expect("it is in the folder deps of a profile");
+    folder.join("examples/chat")
+}
+
+/// A room, and its address.
+fn open_room(chat: &Path, at: &str) -> (Child, String) {
+    let mut room = Command::new(chat)
+        .args(["--addr", at])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the example starts");
+    let mut line = String::new();
+    BufReader::new(room.stdout.as_mut().expect("piped")).read_line(&mut line).expect("it says something");
+    let address = line.trim().strip_prefix("listens at ").expect("it says where it listens").to_owned();
+    (room, address)
+}
+
+fn stop(mut room: Child) {
+    let number = Pid::from_raw(room.id().try_into().expect("a small number")).expect("not zero");
+    kill_process(number, Signal::INT).expect("it is our child");
+    assert!(room.wait().expect("it is our child").success(), "the room ends as it should");
+}
+
+#[test]
+#[ignore = "needs chromium"]
+fn two_pages_talk_and_come_back() {
+    let chat = chat();
+    corro::run(|| {
+        let (room, address) = open_room(&chat, "127.0.0.1:0");
+        let mut browser = Browser::start();
+        let (ann, bob) =
+            (browser.open(&format!("http://{address}/"), 360), browser.open(&format!("http://{address}/"), 1200));
+        for (page, name) in [(&ann, "Ann"), (&bob, "Bob")] {
+            browser.until(page, "document.activeElement.id === 'field'");
+            browser.type_line(page, name);
+            browser.until(page, &format!("state.textContent.startsWith('{name}, ')"));
+        }
+        browser.until(&ann, "state.textContent === 'Ann, 2 here'");
+
+        browser.type_line(&ann, "hello, Bob");
+        let last = "lines.lastElementChild";
+        browser.until(&bob, &format!("{last}.innerText === 'Ann\\nhello, Bob' && {last}.className === 'said'"));
+        browser.until(&ann, &format!("{last}.className === 'said own'"));
+
+        let markup = "<script>document.title = 1</script><b id='bold'>&amp;</b>";
+        browser.type_line(&bob, markup);
+        browser.until(&ann, &format!("{last}.lastElementChild.textContent === \"{markup}\""));
+        browser.until(&ann, "!document.getElementById('bold') && document.title === 'corro chat'");
+        for page in [&ann, &bob] {
+            browser.until(page, "document.documentElement.scrollWidth <= innerWidth");
+        }
+
+        stop(room);
+        for page in [&ann, &bob] {
+            browser.until(page, "state.textContent.startsWith('disconnected: the server stops')");
+        }
+        let (room, _) = open_room(&chat, &address);
+        for (page, name) in [(&ann, "Ann"), (&bob, "Bob")] {
+            browser.until(page, &format!("state.textContent === '{name}, 2 here'"));
+        }
+        stop(room);
+        browser.close();
+    });
+}
