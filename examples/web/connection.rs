@@ -17,13 +17,17 @@ pub(crate) trait Stream: Read + Write {
 
 impl Stream for &TcpStream {
     fn end_output(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        match self.shutdown(Shutdown::Write) {
+            // The other side has closed the connection already.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 
 impl Stream for TcpStream {
     fn end_output(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        (&mut &*self).end_output()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What has come from the client and is not used yet.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 /// A buffer that begins small, and doubles as long as the client fills it.
 ///
@@ -44,9 +44,14 @@ impl Input {
     }
 
     /// Reads once; 0 is the end. The bytes that wait must be fewer than `most`.
+    ///
+    /// TLS takes an end without a goodbye for an error. Here it is an end: every request tells where it ends itself.
     pub(crate) fn read_from(&mut self, stream: &mut impl Read) -> io::Result<usize> {
         self.make_room();
-        let count = stream.read(&mut self.buffer[self.end..])?;
+        let count = match stream.read(&mut self.buffer[self.end..]) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+            read => read?,
+        };
         self.end += count;
         self.ended = count == 0;
         Ok(count)
