@@ -55,13 +55,13 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     let [day, month, year, hour, minute, second, "GMT"] = fields[..] else { return None };
     let month = MONTHS.iter().position(|known| *known == month)?;
     let year = year.parse().ok().filter(|year| (1970..=9999).contains(year))?;
-    let day = day.parse::<u64>().ok()?.checked_sub(1)?;
     let below = |text: &str, limit: u64| text.parse::<u64>().ok().filter(|&number| number < limit);
+    let day = below(day, days_of(year, month) + 1)?.checked_sub(1)?;
     let second = below(hour, 24)? * 3600 + below(minute, 60)? * 60 + below(second, 60)?;
     let days_before = (1970..year).map(days_of_year).sum::<u64>() + (0..month).map(|m| days_of(year, m)).sum::<u64>();
     let seconds = (days_before + day) * DAY + second;
-    // The day of the week must be right as well, and the day one that the month has.
-    (day < days_of(year, month) && format(seconds) == text.as_bytes()).then_some(seconds)
+    // The day of the week and all the zeros must be right as well.
+    (format(seconds) == text.as_bytes()).then_some(seconds)
 }
 
 /// Year, month and day, both from zero on.

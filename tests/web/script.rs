@@ -1,0 +1,68 @@
+//! A client without a network: what it sends is fixed, and how it is divided.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
+
+use crate::web::connection::Stream;
+use crate::web::limits::Limits;
+use crate::web::site::Site;
+
+/// Each read gives a piece, or what of it there is room for.
+pub(crate) struct Script {
+    pieces: VecDeque<Vec<u8>>,
+    writes: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Read for Script {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(!buffer.is_empty(), "there is always room to read into");
+        let Some(mut piece) = self.pieces.pop_front() else { return Ok(0) };
+        let count = piece.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&piece[..count]);
+        piece.drain(..count);
+        if !piece.is_empty() {
+            self.pieces.push_front(piece);
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes.lock().unwrap().push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Stream for Script {
+    fn end_output(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What the server writes to a client that sends this; each write is one entry.
+pub(crate) fn writes(pieces: Vec<Vec<u8>>, limits: Limits, stopping: bool) -> Vec<Vec<u8>> {
+    let writes = Arc::new(Mutex::default());
+    let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
+    let client = Script { pieces, writes: Arc::clone(&writes) };
+    let site = Site::new("", limits).expect("no folder is named");
+    corro::run(|| crate::web::serve(client, &site, &|| stopping)).expect("a script does not fail");
+    Arc::into_inner(writes).expect("the client is gone").into_inner().unwrap()
+}
+
+/// All that it writes, without the dates.
+pub(crate) fn answers(pieces: Vec<Vec<u8>>, limits: Limits) -> String {
+    let text = String::from_utf8_lossy(&writes(pieces, limits, false).concat()).into_owned();
+    text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: ")).collect()
+}
+
+/// The numbers at the heads of the answers.
+pub(crate) fn statuses(request: &[u8]) -> Vec<u16> {
+    let text = answers(vec![request.to_vec()], Limits::default());
+    text.match_indices("HTTP/1.1 ").map(|(at, start)| text[at + start.len()..][..3].parse().unwrap()).collect()
+}
