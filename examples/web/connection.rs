@@ -56,8 +56,10 @@ impl From<Status> for Failure {
 /// How long a client may go on to send, and how much, after the last answer.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
-/// Output beyond this is written at once, and the buffer is not kept larger.
+/// Output beyond this is written at once.
 const MUCH: usize = 64 * 1024;
+/// So large a buffer is kept for a client that says nothing.
+const KEPT: usize = 16 * 1024;
 
 pub(crate) struct Connection<S> {
     stream: S,
@@ -77,7 +79,6 @@ impl<S: Stream> Connection<S> {
             self.stream.write_all(&self.output)?;
             self.stream.flush()?;
             self.output.clear();
-            self.output.shrink_to(MUCH);
         }
         Ok(())
     }
@@ -91,6 +92,16 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn fill(&mut self) -> io::Result<usize> {
         self.flush()?;
         self.input.read_from(&mut self.stream)
+    }
+
+    /// Waits between requests. It is false if there will be none: the client has left, or says nothing.
+    pub(crate) fn next(&mut self) -> io::Result<bool> {
+        self.flush()?;
+        self.output.shrink_to(KEPT);
+        match self.input.read_from(&mut self.stream) {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+            read => Ok(read? > 0),
+        }
     }
 
     /// Waits for more of a request that has begun. A client that says nothing for too long is refused.

@@ -29,7 +29,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod site;
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Instant;
 
 use self::connection::{Connection, Failure, Stream};
@@ -68,21 +68,12 @@ fn serve_requests(
                 }
             }
             None if connection.input.is_empty() => {
-                if !wait_for_request(connection)? {
+                if !connection.next()? {
                     return Ok(());
                 }
             }
             None => wait_for_rest(connection, *due.get_or_insert_with(|| corro::time::now() + site.limits.head_time))?,
         }
-    }
-}
-
-/// Waits between requests. It is false if there will be none: the client has left, or says nothing.
-fn wait_for_request(connection: &mut Connection<impl Stream>) -> io::Result<bool> {
-    connection.flush()?;
-    match connection.fill() {
-        Err(error) if error.kind() == ErrorKind::TimedOut => Ok(false),
-        filled => Ok(filled? > 0),
     }
 }
 

@@ -9,15 +9,23 @@ use crate::web::limits::Limits;
 use crate::web::site::Site;
 
 /// Each read gives a piece, or what of it there is room for.
-pub(crate) struct Script {
+struct Script {
     pieces: VecDeque<Vec<u8>>,
+    end: End,
     writes: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+/// What a client does when it has sent all.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Leaves,
+    SaysNothing,
 }
 
 impl Read for Script {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         assert!(!buffer.is_empty(), "there is always room to read into");
-        let Some(mut piece) = self.pieces.pop_front() else { return Ok(0) };
+        let Some(mut piece) = self.pieces.pop_front() else { return self.end.read() };
         let count = piece.len().min(buffer.len());
         buffer[..count].copy_from_slice(&piece[..count]);
         piece.drain(..count);
@@ -25,6 +33,15 @@ impl Read for Script {
             self.pieces.push_front(piece);
         }
         Ok(count)
+    }
+}
+
+impl End {
+    fn read(self) -> io::Result<usize> {
+        match self {
+            End::Leaves => Ok(0),
+            End::SaysNothing => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 
@@ -46,10 +63,10 @@ impl Stream for Script {
 }
 
 /// What the server writes to a client that sends this; each write is one entry.
-pub(crate) fn writes(pieces: Vec<Vec<u8>>, limits: Limits, stopping: bool) -> Vec<Vec<u8>> {
+pub(crate) fn writes(pieces: Vec<Vec<u8>>, end: End, limits: Limits, stopping: bool) -> Vec<Vec<u8>> {
     let writes = Arc::new(Mutex::default());
     let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-    let client = Script { pieces, writes: Arc::clone(&writes) };
+    let client = Script { pieces, end, writes: Arc::clone(&writes) };
     let site = Site::new("", limits).expect("no folder is named");
     corro::run(|| crate::web::serve(client, &site, &|| stopping)).expect("a script does not fail");
     Arc::into_inner(writes).expect("the client is gone").into_inner().unwrap()
@@ -57,12 +74,21 @@ pub(crate) fn writes(pieces: Vec<Vec<u8>>, limits: Limits, stopping: bool) -> Ve
 
 /// All that it writes, without the dates.
 pub(crate) fn answers(pieces: Vec<Vec<u8>>, limits: Limits) -> String {
-    let text = String::from_utf8_lossy(&writes(pieces, limits, false).concat()).into_owned();
+    without_dates(&writes(pieces, End::Leaves, limits, false).concat())
+}
+
+fn without_dates(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
     text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: ")).collect()
 }
 
-/// The numbers at the heads of the answers.
-pub(crate) fn statuses(request: &[u8]) -> Vec<u16> {
-    let text = answers(vec![request.to_vec()], Limits::default());
+/// The numbers at the heads of the answers to a client that leaves when it has sent this.
+pub(crate) fn statuses(requests: &[u8]) -> Vec<u16> {
+    statuses_at(requests, End::Leaves)
+}
+
+pub(crate) fn statuses_at(requests: &[u8], end: End) -> Vec<u16> {
+    let bytes = writes(vec![requests.to_vec()], end, Limits::default(), false).concat();
+    let text = String::from_utf8_lossy(&bytes);
     text.match_indices("HTTP/1.1 ").map(|(at, start)| text[at + start.len()..][..3].parse().unwrap()).collect()
 }

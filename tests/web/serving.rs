@@ -2,26 +2,30 @@
 
 use proptest::prelude::*;
 
-use crate::script::{answers, statuses, writes};
+use crate::script::{End, answers, statuses, statuses_at, writes};
 use crate::web::limits::{LEAST_HEAD, Limits};
 
 const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[test]
 fn requests_that_came_together_are_answered_with_one_write() {
-    assert_eq!(writes(vec![GET.repeat(16)], Limits::default(), false).len(), 1);
-    assert_eq!(writes(vec![GET.to_vec(), GET.repeat(2)], Limits::default(), false).len(), 2);
+    assert_eq!(writes(vec![GET.repeat(16)], End::Leaves, Limits::default(), false).len(), 1);
+    assert_eq!(writes(vec![GET.to_vec(), GET.repeat(2)], End::Leaves, Limits::default(), false).len(), 2);
     let half = [&GET.repeat(2), &GET[..10]].concat();
-    assert_eq!(writes(vec![half, GET[10..].to_vec()], Limits::default(), false).len(), 2, "nobody waits for the half");
+    assert_eq!(
+        writes(vec![half, GET[10..].to_vec()], End::Leaves, Limits::default(), false).len(),
+        2,
+        "nobody waits for the half"
+    );
 }
 
 #[test]
 fn the_last_answer_says_so_when_the_server_stops() {
-    let text = String::from_utf8(writes(vec![GET.repeat(3)], Limits::default(), true).concat()).unwrap();
+    let text = String::from_utf8(writes(vec![GET.repeat(3)], End::Leaves, Limits::default(), true).concat()).unwrap();
     assert_eq!((text.matches("200 OK").count(), text.matches("Connection: close").count()), (3, 1));
     assert!(text.rfind("Connection: close") > text.rfind("200 OK"));
     let later = vec![GET.to_vec(), GET.to_vec()];
-    let text = String::from_utf8(writes(later, Limits::default(), true).concat()).unwrap();
+    let text = String::from_utf8(writes(later, End::Leaves, Limits::default(), true).concat()).unwrap();
     assert_eq!((text.matches("200 OK").count(), text.matches("Connection: close").count()), (2, 1));
 }
 
@@ -52,6 +56,15 @@ fn bodies_that_nobody_wants_are_skipped_or_end_the_connection() {
 fn an_end_within_a_request_is_no_answer() {
     assert_eq!(statuses(&[GET, &GET[..9]].concat()), [200]);
     assert_eq!(statuses(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), [0; 0]);
+}
+
+#[test]
+fn a_client_that_says_nothing_is_told_if_it_has_begun() {
+    let body = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+    assert_eq!(statuses_at(GET, End::SaysNothing), [200], "between requests it is let go");
+    assert_eq!(statuses_at(&[GET, &GET[..9]].concat(), End::SaysNothing), [200, 408]);
+    assert_eq!(statuses_at(body, End::SaysNothing), [408]);
+    assert_eq!(statuses_at(&[&body[..], b"hel"].concat(), End::SaysNothing), [200], "half of the answer is out");
 }
 
 #[test]
