@@ -16,6 +16,7 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::process::exit;
 use std::sync::Arc;
+use std::time::Duration;
 
 use corro::net::TcpStream;
 use rustls::{ClientConfig, ServerConfig};
@@ -23,6 +24,9 @@ use server::Settings;
 use tls::Identity;
 use web::check::{Check, Folder};
 use web::options::{HELP, Options};
+
+/// A handshake has to be through in this time.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 const OWN_HELP: &str = "
   --cert FILE      the server's certificate, and those that vouch for it; made up if nothing is said
@@ -86,7 +90,7 @@ fn main() -> io::Result<()> {
     let site = options.site(folder.as_ref());
     let serve = |client: &TcpStream| {
         client.set_nodelay(true)?;
-        let client = tls::receive(&config, client, site.limits.head_time)?;
+        let client = tls::receive(&config, client, HANDSHAKE)?;
         web::serve(client, &site, &|| settings.is_stopping())
     };
     let check = Check::new(&site.limits);

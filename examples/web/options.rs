@@ -43,7 +43,7 @@ impl Options {
         let mut dir = self.dir.clone();
         if let Some(folder) = folder {
             // One of the checks waits for it to pass.
-            limits.head_time = Duration::from_millis(500);
+            limits.head_time = Duration::from_secs(1);
             dir = folder.public();
         }
         let site = self.limits(limits).and_then(|limits| Site::new(&dir, limits).map_err(|error| error.to_string()));
