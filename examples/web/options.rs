@@ -60,8 +60,8 @@ impl Options {
         if head < LEAST_HEAD {
             return Err(format!("--head {head} is too little: {LEAST_HEAD} is the least"));
         }
-        if fields > MOST_FIELDS {
-            return Err(format!("--headers {fields} is too much: {MOST_FIELDS} is the most"));
+        if !(1..=MOST_FIELDS).contains(&fields) {
+            return Err(format!("--headers {fields}: a number from 1 to {MOST_FIELDS} is expected"));
         }
         let head_time = match &self.head_time[..] {
             "" => otherwise.head_time,

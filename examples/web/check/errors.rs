@@ -6,7 +6,7 @@ use super::{Connect, client};
 pub(super) fn requests_are_refused(connect: &Connect<'_>, limits: &Limits) {
     let long = "x".repeat(limits.head);
     let many = "a: b\r\n".repeat(limits.fields + 1);
-    let one_too_much = limits.body + 1;
+    let one_too_much = limits.body.saturating_add(1);
     let wrong = [
         ("GET /hello HTTP/1.1\r\n\r\n".to_owned(), 400, "without a host"),
         ("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_owned(), 400, "with two hosts"),
