@@ -1,8 +1,10 @@
 //! Whole connections, over a stream without a network.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
-use crate::script::{End, answers, statuses, statuses_at, writes};
+use crate::script::{End, answers, statuses, statuses_at, statuses_of_slow, writes};
 use crate::web::limits::{LEAST_HEAD, Limits};
 
 const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -65,6 +67,18 @@ fn a_client_that_says_nothing_is_told_if_it_has_begun() {
     assert_eq!(statuses_at(&[GET, &GET[..9]].concat(), End::SaysNothing), [200, 408]);
     assert_eq!(statuses_at(body, End::SaysNothing), [408]);
     assert_eq!(statuses_at(&[&body[..], b"hel"].concat(), End::SaysNothing), [200], "half of the answer is out");
+}
+
+#[test]
+fn a_head_has_to_come_in_time_however_often_a_little_comes() {
+    let second = Duration::from_secs(1);
+    let by_bytes = |requests: &[u8]| requests.iter().map(|&byte| vec![byte]).collect::<Vec<_>>();
+    let limits = |heads| Limits { head_time: second * (GET.len() as u32 * heads), ..Limits::default() };
+    let statuses = statuses_of_slow(by_bytes(&GET.repeat(3)), second, limits(1));
+    assert_eq!(statuses, [200, 200, 200], "each head has its own time");
+    let unfinished = [&GET[..GET.len() - 2], b"A: ", &b"a".repeat(GET.len())].concat();
+    assert_eq!(statuses_of_slow(by_bytes(&[&unfinished[..], b"\r\n\r\n"].concat()), second, limits(1)), [408]);
+    assert_eq!(statuses_of_slow(by_bytes(&[&unfinished[..], b"\r\n\r\n"].concat()), second, limits(3)), [200]);
 }
 
 #[test]

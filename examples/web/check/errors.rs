@@ -42,6 +42,16 @@ pub(super) fn requests_are_refused(connect: &Connect<'_>, limits: &Limits) {
     }
 }
 
+/// It would lose the answer if the server closed the connection before it has read what comes.
+pub(super) fn a_client_that_goes_on_sending_is_refused(connect: &Connect<'_>) {
+    let mut client = client(connect);
+    client.send("nonsense\r\n\r\n");
+    client.send(vec![b'x'; 500_000]);
+    assert_eq!(client.reply().status, 400, "the answer to nonsense and much after it");
+    client.end_output();
+    assert!(client.is_at_end(), "and the end");
+}
+
 fn post(lines: &str) -> String {
     format!("POST /echo HTTP/1.1\r\nHost: check\r\n{lines}\r\n")
 }

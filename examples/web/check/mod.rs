@@ -37,6 +37,7 @@ impl<'a> Check<'a> {
         keeping::bodies_come_back(connect);
         println!("bodies come back as they were framed");
         errors::requests_are_refused(connect, self.limits);
+        errors::a_client_that_goes_on_sending_is_refused(connect);
         errors::a_slow_head_is_refused(connect);
         println!("what is wrong, too large or too slow is refused");
         files::files_are_given(connect);
