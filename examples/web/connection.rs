@@ -98,7 +98,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn next(&mut self) -> io::Result<bool> {
         self.flush()?;
         self.output.shrink_to(KEPT);
-        match self.input.read_from(&mut self.stream) {
+        match self.fill() {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
             read => Ok(read? > 0),
         }
@@ -106,8 +106,9 @@ impl<S: Stream> Connection<S> {
 
     /// Waits for more of a request that has begun. A client that says nothing for too long is refused.
     pub(crate) fn more(&mut self) -> Result<(), Failure> {
+        // A client that takes nothing for too long is another matter.
         self.flush()?;
-        match self.input.read_from(&mut self.stream) {
+        match self.fill() {
             Ok(0) => Err(Failure::Over),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(Failure::Refused(REQUEST_TIMEOUT)),

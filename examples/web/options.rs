@@ -78,7 +78,8 @@ fn number<N: FromStr>(name: &str, given: &str, otherwise: N) -> Result<N, String
     }
 }
 
+/// Up to some years: much more would be no point in time any more.
 fn seconds(given: &str) -> Option<Duration> {
-    let seconds = given.parse().ok().filter(|&seconds| seconds > 0.0)?;
+    let seconds = given.parse().ok().filter(|&seconds| seconds > 0.0 && seconds < 1e9)?;
     Duration::try_from_secs_f64(seconds).ok()
 }
