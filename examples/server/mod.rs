@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     grace: Duration,
     idle: Duration,
     quick: bool,
+    stopping: AtomicBool,
 }
 
 const HELP: &str = "
@@ -51,6 +53,7 @@ impl Settings {
             grace: Duration::from_secs(5),
             idle: Duration::from_secs(60),
             quick: false,
+            stopping: AtomicBool::new(false),
         };
         if let Err(error) = settings.read(about, more) {
             eprintln!("{error}; --help tells which options there are");
@@ -88,6 +91,12 @@ impl Settings {
     #[allow(dead_code, reason = "not all of the programs ask")]
     pub(crate) fn is_quick(&self) -> bool {
         self.quick
+    }
+
+    /// Whether the inputs of all connections have ended, or are about to.
+    #[allow(dead_code, reason = "not all of the programs ask")]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Serves: `connection` is called for each, in a task of its own; `client` is the test of the quick mode.
@@ -205,6 +214,7 @@ impl Server<'_> {
     }
 
     fn end_inputs(&self) {
+        self.settings.stopping.store(true, Ordering::Relaxed);
         let mut open = self.open();
         open.stopped = true;
         for stream in open.streams.values() {

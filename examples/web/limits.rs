@@ -1,0 +1,26 @@
+//! What a client may ask for.
+
+use std::time::Duration;
+
+/// The most fields a head can be allowed to have: their places are on the task's stack.
+pub(crate) const MOST_FIELDS: usize = 256;
+/// The least a head can be limited to: the lines of a chunked body have to fit into the same buffer.
+pub(crate) const LEAST_HEAD: usize = 1024;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of a request line and its fields.
+    pub(crate) head: usize,
+    /// Bytes of a body.
+    pub(crate) body: u64,
+    /// Fields of a head.
+    pub(crate) fields: usize,
+    /// From the first byte of a head to its last.
+    pub(crate) head_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { head: 16 * 1024, body: 64 * 1024 * 1024, fields: 100, head_time: Duration::from_secs(10) }
+    }
+}

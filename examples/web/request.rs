@@ -1,0 +1,206 @@
+//! The head of a request: from bytes to what matters of it, or to the status that refuses it.
+//!
+//! Two servers in a row that understand one request differently can be led to take part of it for another one. So what is
+//! ambiguous is refused: two lengths, a length and chunks, folded lines, a second host.
+
+use std::mem::MaybeUninit;
+use std::str;
+
+use httparse::{Error, Header};
+
+use super::limits::{Limits, MOST_FIELDS};
+use super::response::{
+    BAD_REQUEST, EXPECTATION_FAILED, FIELDS_TOO_LARGE, NOT_IMPLEMENTED, Status, URI_TOO_LONG, VERSION_NOT_SUPPORTED,
+};
+
+#[derive(Debug)]
+pub(crate) struct Request<'b> {
+    pub(crate) method: &'b str,
+    /// Begins with a slash.
+    pub(crate) target: &'b str,
+    pub(crate) conditions: Conditions<'b>,
+    pub(crate) terms: Terms,
+}
+
+/// Which part of a file the client wants, and in which case.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions<'b> {
+    pub(crate) modified_since: Option<&'b str>,
+    pub(crate) range: Option<&'b str>,
+    pub(crate) if_range: Option<&'b str>,
+}
+
+/// What holds for the request, whatever it asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) version: Version,
+    pub(crate) keep_alive: bool,
+    /// The answer must have no body.
+    pub(crate) is_head: bool,
+    /// The client sends its body when it has been told to.
+    pub(crate) expects_continue: bool,
+    pub(crate) framing: Framing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    Http10,
+    Http11,
+}
+
+/// How the end of the body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is no body.
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// The request that `bytes` begin with, and the length of its head; none if more bytes are needed.
+pub(crate) fn parse<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Option<(Request<'b>, usize)>, Status> {
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(bytes, &mut fields[..limits.fields]) {
+        Ok(httparse::Status::Complete(length)) if length <= limits.head => Ok(Some((Request::new(&parsed)?, length))),
+        Ok(httparse::Status::Partial) if bytes.len() < limits.head => Ok(None),
+        Ok(_) if parsed.version.is_none() => Err(URI_TOO_LONG),
+        Ok(_) | Err(Error::TooManyHeaders) => Err(FIELDS_TOO_LARGE),
+        Err(Error::Version) => Err(VERSION_NOT_SUPPORTED),
+        Err(_) => Err(BAD_REQUEST),
+    }
+}
+
+impl<'b> Request<'b> {
+    fn new(parsed: &httparse::Request<'_, 'b>) -> Result<Request<'b>, Status> {
+        let version = if parsed.version == Some(1) { Version::Http11 } else { Version::Http10 };
+        let method = parsed.method.unwrap_or_default();
+        let fields = Fields::read(parsed.headers)?;
+        if fields.host.is_none() && version == Version::Http11 {
+            return Err(BAD_REQUEST);
+        }
+        let terms = Terms {
+            version,
+            keep_alive: !fields.close && (fields.keep_alive || version == Version::Http11),
+            is_head: method == "HEAD",
+            expects_continue: fields.expects_continue && version == Version::Http11,
+            framing: fields.framing(version)?,
+        };
+        let target = path_of(parsed.path.unwrap_or_default()).ok_or(BAD_REQUEST)?;
+        Ok(Request { method, target, conditions: fields.conditions, terms })
+    }
+
+    /// The target without the query.
+    pub(crate) fn path(&self) -> &'b str {
+        self.target.split_once('?').map_or(self.target, |(path, _query)| path)
+    }
+}
+
+/// `http://host/path` is for proxies, but a server has to understand it. `*` and `host:port` name no page.
+fn path_of(target: &str) -> Option<&str> {
+    if target.starts_with('/') {
+        return Some(target);
+    }
+    let (scheme, rest) = target.split_once("://")?;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    Some(rest.find('/').map_or("/", |slash| &rest[slash..]))
+}
+
+/// The fields that matter.
+#[derive(Default)]
+struct Fields<'b> {
+    host: Option<&'b str>,
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+    expects_continue: bool,
+    conditions: Conditions<'b>,
+    /// A condition on something that our files do not have; it does away with that on their time.
+    none_match: bool,
+}
+
+impl<'b> Fields<'b> {
+    fn read(headers: &[Header<'b>]) -> Result<Fields<'b>, Status> {
+        let mut fields = Fields::default();
+        for header in headers {
+            fields.take(header)?;
+        }
+        if fields.none_match {
+            fields.conditions.modified_since = None;
+        }
+        Ok(fields)
+    }
+
+    fn take(&mut self, header: &Header<'b>) -> Result<(), Status> {
+        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        if is("host") {
+            once(&mut self.host, text(header)?)
+        } else if is("connection") {
+            self.take_connection(text(header)?);
+            Ok(())
+        } else if is("content-length") {
+            once(&mut self.length, length(text(header)?)?)
+        } else if is("transfer-encoding") {
+            self.take_coding(text(header)?)
+        } else if is("expect") {
+            self.expects_continue = text(header)?.eq_ignore_ascii_case("100-continue");
+            if self.expects_continue { Ok(()) } else { Err(EXPECTATION_FAILED) }
+        } else if is("if-modified-since") {
+            once(&mut self.conditions.modified_since, text(header)?)
+        } else if is("range") {
+            once(&mut self.conditions.range, text(header)?)
+        } else if is("if-range") {
+            once(&mut self.conditions.if_range, text(header)?)
+        } else {
+            self.none_match |= is("if-none-match");
+            Ok(())
+        }
+    }
+
+    fn take_connection(&mut self, list: &str) {
+        for word in list.split(',').map(str::trim) {
+            self.close |= word.eq_ignore_ascii_case("close");
+            self.keep_alive |= word.eq_ignore_ascii_case("keep-alive");
+        }
+    }
+
+    fn take_coding(&mut self, coding: &str) -> Result<(), Status> {
+        if self.chunked {
+            return Err(BAD_REQUEST);
+        }
+        self.chunked = coding.eq_ignore_ascii_case("chunked");
+        if self.chunked { Ok(()) } else { Err(NOT_IMPLEMENTED) }
+    }
+
+    fn framing(&self, version: Version) -> Result<Framing, Status> {
+        match (self.chunked, self.length) {
+            (false, None) => Ok(Framing::None),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (true, None) if version == Version::Http11 => Ok(Framing::Chunked),
+            (true, _) => Err(BAD_REQUEST),
+        }
+    }
+}
+
+fn text<'b>(header: &Header<'b>) -> Result<&'b str, Status> {
+    str::from_utf8(header.value).map(str::trim).map_err(|_| BAD_REQUEST)
+}
+
+fn once<T>(place: &mut Option<T>, value: T) -> Result<(), Status> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(BAD_REQUEST),
+    }
+}
+
+/// Digits only: `parse` alone would take a sign too.
+fn length(text: &str) -> Result<u64, Status> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| BAD_REQUEST)
+    } else {
+        Err(BAD_REQUEST)
+    }
+}

@@ -1,0 +1,134 @@
+//! Heads: what is understood, and what is refused.
+
+use proptest::prelude::*;
+
+use crate::web::limits::{LEAST_HEAD, Limits};
+use crate::web::request::{Framing, Version, parse};
+use crate::web::response::{
+    BAD_REQUEST, EXPECTATION_FAILED, FIELDS_TOO_LARGE, NOT_IMPLEMENTED, Status, URI_TOO_LONG, VERSION_NOT_SUPPORTED,
+};
+
+fn refusal(head: &str) -> Option<Status> {
+    parse(head.as_bytes(), &Limits::default()).err()
+}
+
+/// Of a POST with these lines.
+fn framing(lines: &str) -> Result<Framing, Status> {
+    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+    parse(head.as_bytes(), &Limits::default()).map(|parsed| parsed.expect("it is complete").0.terms.framing)
+}
+
+#[test]
+fn a_head_is_understood() {
+    let head = "GET /a?b HTTP/1.1\r\nhOsT: a\r\nRange: bytes=0-1\r\nConnection: x, CLOSE\r\n\r\n";
+    let bytes = [head, "rest"].concat();
+    let (request, length) = parse(bytes.as_bytes(), &Limits::default()).unwrap().unwrap();
+    assert_eq!((request.method, request.target, request.path(), length), ("GET", "/a?b", "/a", head.len()));
+    assert_eq!((request.conditions.range, request.terms.framing), (Some("bytes=0-1"), Framing::None));
+    assert!(!request.terms.keep_alive);
+}
+
+#[test]
+fn a_connection_is_kept_as_the_version_says() {
+    for (version, line, kept) in [
+        ("1.1", "", true),
+        ("1.1", "Connection: close\r\n", false),
+        ("1.1", "Connection: keep-alive, close\r\n", false),
+        ("1.0", "", false),
+        ("1.0", "Connection: Keep-Alive\r\n", true),
+    ] {
+        let head = format!("GET / HTTP/{version}\r\nHost: a\r\n{line}\r\n");
+        let (request, _) = parse(head.as_bytes(), &Limits::default()).unwrap().unwrap();
+        assert_eq!(request.terms.keep_alive, kept, "{head}");
+        assert_eq!(request.terms.version == Version::Http11, version == "1.1");
+    }
+}
+
+#[test]
+fn a_whole_address_is_a_path_too() {
+    for (target, path) in [("http://a/b?c", "/b?c"), ("HTTPS://a", "/"), ("//a/b", "//a/b")] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(parse(head.as_bytes(), &Limits::default()).unwrap().unwrap().0.target, path);
+    }
+    for target in ["*", "a", "a:80", "ftp://a/b", "://a/b"] {
+        assert_eq!(refusal(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")), Some(BAD_REQUEST), "{target}");
+    }
+}
+
+#[test]
+fn what_is_ambiguous_is_refused() {
+    assert_eq!(framing("Content-Length: 5\r\n"), Ok(Framing::Length(5)));
+    assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
+    for lines in [
+        "Content-Length: +5\r\n",
+        "Content-Length: 5, 5\r\n",
+        "Content-Length: \r\n",
+        "Content-Length: 5\r\nContent-Length: 5\r\n",
+        "Content-Length: 99999999999999999999999\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "X: a\r\n Transfer-Encoding: chunked\r\n",
+        "Host: b\r\n",
+    ] {
+        assert_eq!(framing(lines), Err(BAD_REQUEST), "{lines}");
+    }
+    for coding in ["identity", "chunked, chunked", "chunked;a", "xchunked", ""] {
+        assert_eq!(framing(&format!("Transfer-Encoding: {coding}\r\n")), Err(NOT_IMPLEMENTED), "{coding}");
+    }
+    let old = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(refusal(old), Some(BAD_REQUEST), "HTTP/1.0 has no chunks");
+    assert_eq!(framing("Expect: more\r\n"), Err(EXPECTATION_FAILED));
+    assert_eq!(refusal("GET / HTTP/1.1\r\n\r\n"), Some(BAD_REQUEST), "a host is needed");
+    assert_eq!(refusal("GET / HTTP/3.0\r\n\r\n"), Some(VERSION_NOT_SUPPORTED));
+}
+
+#[test]
+fn a_condition_on_a_tag_does_away_with_that_on_the_time() {
+    let head = "GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"x\"\r\nIf-Modified-Since: now\r\n\r\n";
+    let (request, _) = parse(head.as_bytes(), &Limits::default()).unwrap().unwrap();
+    assert_eq!(request.conditions.modified_since, None);
+}
+
+#[test]
+fn limits_hold() {
+    let limits = Limits { head: LEAST_HEAD, fields: 3, ..Limits::default() };
+    let exact = |length: usize| {
+        let start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+        format!("{start}{}\r\n\r\n", "x".repeat(length - start.len() - 4))
+    };
+    assert!(parse(exact(LEAST_HEAD).as_bytes(), &limits).is_ok());
+    assert_eq!(parse(exact(LEAST_HEAD + 1).as_bytes(), &limits).err(), Some(FIELDS_TOO_LARGE));
+    let unfinished = &exact(LEAST_HEAD + 4)[..LEAST_HEAD];
+    assert_eq!(parse(unfinished.as_bytes(), &limits).err(), Some(FIELDS_TOO_LARGE));
+    assert!(matches!(parse(&unfinished.as_bytes()[1..], &limits), Ok(None)), "one more byte may come");
+    let long = format!("GET /{}", "x".repeat(LEAST_HEAD));
+    assert_eq!(parse(long.as_bytes(), &limits).err(), Some(URI_TOO_LONG));
+    let many = "GET / HTTP/1.1\r\nHost: a\r\na: b\r\na: b\r\na: b\r\n\r\n";
+    assert_eq!(parse(many.as_bytes(), &limits).err(), Some(FIELDS_TOO_LARGE));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_are_too_much_for_it(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse(&bytes, &Limits::default());
+    }
+
+    /// Closer to what is right, so that more of the parser is reached.
+    #[test]
+    fn no_fields_are_too_much_for_it(
+        target in "[ -~]{0,30}",
+        lines in prop::collection::vec(
+            ("(Host|Connection|Content-Length|Transfer-Encoding|Expect|Range|[a-z]{1,5})", "[ -~\u{80}-\u{ff}]{0,20}"),
+            0..6,
+        ),
+    ) {
+        let fields: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        if let Ok(Some((request, length))) = parse(head.as_bytes(), &Limits::default()) {
+            prop_assert!(request.target.starts_with('/'));
+            prop_assert_eq!(length, head.len());
+        }
+    }
+}
