@@ -4,11 +4,14 @@
 //!   library. A task parks meanwhile; a plain thread blocks.
 //! - [`copy`] and [`copy_bidirectional`] move bytes from one end to another.
 //! - [`read_line_limited`] reads a line that must not be too long.
+//! - `Async` (feature `futures-io`) is a stream for futures that [`block_on`](crate::block_on) runs.
 //! - [`stdin`] and [`stdout`] are those of the process.
 
 #![forbid(unsafe_code)]
 
 mod copy;
+#[cfg(feature = "futures-io")]
+mod futures;
 mod line;
 pub(crate) mod polled;
 mod stdio;
@@ -20,6 +23,10 @@ use crate::driver::{self, Direction};
 use crate::task;
 
 pub use self::copy::{HalfClose, copy, copy_bidirectional};
+#[cfg(feature = "futures-io")]
+pub(crate) use self::futures::Sealed;
+#[cfg(feature = "futures-io")]
+pub use self::futures::{Async, Stream};
 pub use self::line::read_line_limited;
 pub use self::stdio::{Stdin, StdinLock, Stdout, StdoutLock, stdin, stdout};
 pub use crate::driver::WouldSuspend;

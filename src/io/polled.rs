@@ -42,6 +42,18 @@ impl<S: AsFd> Polled<S> {
         &self.inner
     }
 
+    /// For those who try by themselves; see [`Source::seen`].
+    #[cfg(feature = "futures-io")]
+    pub(crate) fn seen(&self, direction: Direction) -> Seen {
+        self.source.seen(direction)
+    }
+
+    /// Waits for an event that is not among those `seen`.
+    #[cfg(feature = "futures-io")]
+    pub(crate) fn wait(&self, direction: Direction, seen: Seen) -> io::Result<()> {
+        self.source.wait(direction, seen, None)
+    }
+
     pub(crate) fn into_inner(self) -> S {
         let Polled { source, inner, .. } = self;
         drop(source);
@@ -142,7 +154,7 @@ fn refuse_late(deadline: Option<Instant>) -> io::Result<()> {
     }
 }
 
-fn retry_interrupted<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn retry_interrupted<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -216,4 +216,21 @@ macro_rules! ends {
     };
 }
 
+/// What `io::Async` asks for.
+#[cfg(feature = "futures-io")]
+macro_rules! polls {
+    ($type:ident, $std:ty) => {
+        impl crate::io::Sealed for $type {
+            type Inner = $std;
+
+            #[allow(private_interfaces, reason = "nobody outside can call it or implement it")]
+            fn polled(&self) -> &Polled<$std> {
+                &self.socket
+            }
+        }
+    };
+}
+
+#[cfg(feature = "futures-io")]
+pub(crate) use polls;
 pub(crate) use {descriptor, duplex, ends, listener};

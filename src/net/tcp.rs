@@ -118,3 +118,5 @@ reader!(TcpStream, socket, recv);
 writer!(TcpStream, socket, send);
 duplex!(TcpStream, net::TcpStream);
 ends!(TcpStream, SocketAddr);
+#[cfg(feature = "futures-io")]
+super::macros::polls!(TcpStream, net::TcpStream);

@@ -70,6 +70,8 @@ reader!(UnixStream, socket);
 writer!(UnixStream, socket);
 duplex!(UnixStream, net::UnixStream);
 ends!(UnixStream, SocketAddr);
+#[cfg(feature = "futures-io")]
+super::macros::polls!(UnixStream, net::UnixStream);
 
 /// Attempts again after a pause as long as the system says that it would have to wait: for calls whose readiness no event
 /// tells of.

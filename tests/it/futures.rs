@@ -3,6 +3,9 @@
 mod blocking_on;
 mod handles;
 mod lost_wakes;
+mod others;
+#[cfg(feature = "futures-io")]
+mod streams;
 mod tokio_side;
 mod wakers;
 
