@@ -159,8 +159,7 @@ impl Transport for TcpTransport {
         let timeout = timeout.for_read();
         let mut stream = &self.socket.0;
         stream.set_read_timeout(left(timeout)?)?;
-        let count =
-            stream.read(self.buffers.input_append_buf()).map_err(|error| late(error, timeout.reason))?;
+        let count = stream.read(self.buffers.input_append_buf()).map_err(|error| late(error, timeout.reason))?;
         self.buffers.input_appended(count);
         Ok(count > 0)
     }

@@ -49,7 +49,7 @@ pub(crate) fn serve(stream: impl Read + Write, mut answer: impl FnMut(&Request) 
         let mut request = match read_head(&mut stream) {
             Ok(Some(request)) => request,
             Ok(None) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::InvalidData => return refuse(stream.get_mut(), &error),
+            Err(error) if error.kind() == ErrorKind::InvalidData => return refuse(&mut stream, &error),
             Err(error) => return Err(error),
         };
         if request.expects_continue {
@@ -65,8 +65,10 @@ pub(crate) fn serve(stream: impl Read + Write, mut answer: impl FnMut(&Request) 
     }
 }
 
-fn refuse(stream: &mut impl Write, error: &io::Error) -> io::Result<()> {
-    write(stream, &Response::new(400, format!("{error}\n")), false, false)
+/// What the client still sends is read, for it might not hear the answer otherwise.
+fn refuse<S: Read + Write>(stream: &mut BufReader<S>, error: &io::Error) -> io::Result<()> {
+    write(stream.get_mut(), &Response::new(400, format!("{error}\n")), false, false)?;
+    io::copy(&mut stream.take(LONGEST_BODY as u64), &mut io::sink()).map(drop)
 }
 
 fn write(stream: &mut impl Write, response: &Response, is_head: bool, keep_alive: bool) -> io::Result<()> {
@@ -74,8 +76,7 @@ fn write(stream: &mut impl Write, response: &Response, is_head: bool, keep_alive
     let connection = if keep_alive { "keep-alive" } else { "close" };
     let location = location.as_ref().map_or(String::new(), |to| format!("Location: {to}\r\n"));
     let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} \r\nContent-Length: {length}\r\nConnection: {connection}\r\n{location}\r\n");
+    let head = format!("HTTP/1.1 {status} \r\nContent-Length: {length}\r\nConnection: {connection}\r\n{location}\r\n");
     stream.write_all(head.as_bytes())?;
     if !is_head {
         stream.write_all(body)?;

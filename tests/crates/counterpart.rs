@@ -10,10 +10,20 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
+
+use rcgen::{CertifiedKey, KeyPair};
+
+/// Arguments of several kinds, as one list.
+macro_rules! words {
+    ($($word:expr),* $(,)?) => {
+        vec![$(std::ffi::OsStr::new(&$word)),*]
+    };
+}
 
 /// The path of a program of this package. Fails if it is missing.
 pub(crate) fn program(name: &str, package: &str) -> PathBuf {
@@ -45,7 +55,7 @@ pub(crate) struct Server {
     /// Takes what it writes, so that it never waits for that.
     output: Option<JoinHandle<()>>,
     /// The line that told that it is ready.
-    pub(crate) ready: String,
+    ready: String,
 }
 
 impl Server {
@@ -89,10 +99,31 @@ impl Server {
         outcome.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The number that ends the line that told that it is ready, or stands after the last colon or `port` in it.
-    pub(crate) fn port(&self) -> u16 {
-        let numbers = self.ready.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<u16>().ok());
-        numbers.filter(|&number| number > 1023).last().unwrap_or_else(|| panic!("no port in {:?}", self.ready))
+    /// Where it listens: the last number above 1023 in the line that told that it is ready is its port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let numbers = self.ready.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+        let port = numbers.filter(|&number| number > 1023).last();
+        SocketAddr::from(([127, 0, 0, 1], port.unwrap_or_else(|| panic!("no port in {:?}", self.ready))))
+    }
+
+    /// The server of OpenSSL in one of its modes, with this certificate.
+    pub(crate) fn openssl(identity: &CertifiedKey<KeyPair>, mode: &[&str]) -> Server {
+        let folder = Folder::new();
+        let certificate = folder.file("certificate.pem", identity.cert.pem().as_bytes());
+        let key = folder.file("key.pem", identity.signing_key.serialize_pem().as_bytes());
+        let openssl = program("openssl", "openssl");
+        let mut command = words![openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key];
+        command.extend(mode.iter().map(OsStr::new));
+        // It has read the files by then.
+        Server::start(&command, "ACCEPT", "KILL").unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The web server of Python, with the files of this folder.
+    pub(crate) fn python(files: &Folder) -> Server {
+        let python = python("http.server", "python3");
+        let files = files.path();
+        let command = words![python, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", files];
+        Server::start(&command, "Serving HTTP", "KILL").unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -154,12 +185,3 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
-
-/// Arguments of several kinds, as one list.
-macro_rules! words {
-    ($($word:expr),* $(,)?) => {
-        &[$(std::ffi::OsStr::new(&$word)),*]
-    };
-}
-
-pub(crate) use words;

@@ -13,9 +13,7 @@ pub(crate) struct Listening {
 
 impl Listening {
     /// Calls `connection` for each connection, in a task of its own.
-    pub(crate) fn new<T: Send + 'static>(
-        connection: impl Fn(TcpStream) -> T + Clone + Send + 'static,
-    ) -> Listening {
+    pub(crate) fn new<T: Send + 'static>(connection: impl Fn(TcpStream) -> T + Clone + Send + 'static) -> Listening {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = spawn(move || {

@@ -1,6 +1,5 @@
 //! `rustls` on one side, the programs of OpenSSL on the other.
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +9,7 @@ use corro::process::{Command, Stdio};
 use corro::{channel, spawn};
 
 use super::{client, client_config, close, read_all, say, server};
-use crate::counterpart::{Folder, Server, program, words};
+use crate::counterpart::{Folder, Server, program};
 use crate::everywhere;
 use crate::identity::{localhost, server_config};
 use crate::listening::Listening;
@@ -94,15 +93,9 @@ fn our_server_sees_that_a_client_of_openssl_was_killed() {
 fn our_clients_ask_a_server_of_openssl() {
     let identity = localhost();
     let config = client_config(&identity);
-    let folder = Folder::new();
-    let certificate = folder.file("certificate.pem", identity.cert.pem().as_bytes());
-    let key = folder.file("key.pem", identity.signing_key.serialize_pem().as_bytes());
-    let openssl = program("openssl", "openssl");
     for version in VERSIONS {
-        let command: &[&OsStr] =
-            words![openssl, "s_server", "-rev", "-accept", "127.0.0.1:0", version, "-cert", certificate, "-key", key];
-        let server = Server::start(command, "ACCEPT", "KILL").unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
+        let server = Server::openssl(&identity, &["-rev", version]);
+        let address = server.address();
         everywhere(|| {
             let clients = ["one", "two", "three"].map(|word| {
                 let config = config.clone();
