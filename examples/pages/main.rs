@@ -52,23 +52,29 @@ fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn main() {
+fn main() -> io::Result<()> {
     let options = Options::parse().unwrap_or_else(|error| {
         eprintln!("{error}; --help tells which options there are");
         exit(2)
     });
-    let main = || if options.quick { quick::check() } else { fetch(&options) };
-    let outcome = match options.place {
-        Place::Loop => EventLoop::new().map_err(|error| error.to_string()).and_then(|event_loop| event_loop.run(main)),
-        Place::Workers(workers) => {
-            let runtime = Runtime::builder().workers(workers).build();
-            runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.run(main))
-        }
+    let main = || {
+        let outcome = if options.quick { quick::check() } else { fetch(&options) };
+        outcome.unwrap_or_else(|error| {
+            eprintln!("{error}");
+            1
+        })
     };
-    exit(outcome.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        1
-    }));
+    // The program ends before its scheduler: who still looks a name up is not waited for.
+    match options.place {
+        Place::Loop => {
+            let event_loop = EventLoop::new()?;
+            exit(event_loop.run(main))
+        }
+        Place::Workers(workers) => {
+            let runtime = Runtime::builder().workers(workers).build()?;
+            exit(runtime.run(main))
+        }
+    }
 }
 
 /// The code that the program ends with.

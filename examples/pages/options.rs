@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
 const HELP: &str = "pages: fetches pages, several at once.
   URL ...        what to fetch: http://... or https://...
@@ -26,6 +27,9 @@ const HELP: &str = "pages: fetches pages, several at once.
 
 /// The longest list of URLs that is read.
 const LONGEST_LIST: u64 = 64 << 20;
+/// Jobs and workers.
+const MOST: usize = 1000;
+const MOST_SECONDS: f64 = 1e6;
 
 pub(crate) enum Place {
     Loop,
@@ -80,14 +84,14 @@ impl Options {
             match argument {
                 Value(text) => self.urls.push(text.parse_with(url)?),
                 Long("from") => files.push(parser.value()?),
-                Long("jobs") => self.jobs = parser.value()?.parse_with(at_least_one)?,
+                Long("jobs") => self.jobs = parser.value()?.parse_with(some)?,
                 Long("timeout") => self.timeout = parser.value()?.parse_with(seconds)?,
-                Long("limit") => self.limit = parser.value()?.parse_with(at_least_one)?,
+                Long("limit") => self.limit = parser.value()?.parse()?,
                 Long("redirects") => self.redirects = parser.value()?.parse()?,
                 Long("out") => self.out = Some(parser.value()?.into()),
                 Long("ca") => self.authorities.push(parser.value()?.into()),
                 Long("loop") => self.place = Place::Loop,
-                Long("workers") => self.place = Place::Workers(parser.value()?.parse_with(at_least_one)?),
+                Long("workers") => self.place = Place::Workers(parser.value()?.parse_with(some)?),
                 Long("quick") => self.quick = true,
                 Short('h') | Long("help") => {
                     crate::say(HELP);
@@ -126,18 +130,29 @@ fn read_some(from: impl Read) -> io::Result<String> {
 
 pub(crate) fn url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|error| format!("{text:?} is no URL: {error}"))?;
-    match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(url),
+    match (url.scheme_str(), url.authority()) {
+        (Some("http" | "https"), Some(authority)) if !authority.host().is_empty() => {
+            if has_wrong_port(authority) {
+                return Err(format!("{text:?} is no URL to fetch: a port is a number from 0 to 65535"));
+            }
+            Ok(url)
+        }
         _ => Err(format!("{text:?} is no URL to fetch: it must begin with http:// or https:// and a host")),
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|&number| number > 0).ok_or("a number from 1 on is expected")
+/// One that is no number is passed over by the parser, as if none had been there.
+fn has_wrong_port(authority: &Authority) -> bool {
+    let port = authority.as_str().rsplit(authority.host()).next().unwrap_or_default();
+    !matches!(port, "" | ":") && authority.port_u16().is_none()
+}
+
+fn some(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| (1..=MOST).contains(number)).ok_or("a number from 1 to 1000 is expected")
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|&seconds| seconds > 0.0);
+    let seconds = text.parse().ok().filter(|seconds| (0.001..=MOST_SECONDS).contains(seconds));
     let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.filter(|duration| !duration.is_zero()).ok_or("a number of seconds is expected")
+    duration.ok_or("a number of seconds from 0.001 to 1000000 is expected")
 }

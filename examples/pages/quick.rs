@@ -15,7 +15,7 @@ use crate::options::{Options, url};
 use crate::report;
 
 const SLOW: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(4);
 const LIMIT: usize = 100_000;
 const GOOD: usize = 20;
 
