@@ -103,8 +103,8 @@ impl Server {
 
     /// Where it listens: the last number above 1023 in the line that told that it is ready is its port.
     pub(crate) fn address(&self) -> SocketAddr {
-        let numbers = self.ready.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
-        let port = numbers.filter(|&number| number > 1023).last();
+        let mut numbers = self.ready.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+        let port = numbers.rfind(|&number| number > 1023);
         SocketAddr::from(([127, 0, 0, 1], port.unwrap_or_else(|| panic!("no port in {:?}", self.ready))))
     }
 
