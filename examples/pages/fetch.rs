@@ -1,6 +1,6 @@
 //! One page.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use indicatif::ProgressBar;
 use ureq::http::Uri;
@@ -65,6 +65,13 @@ fn why(error: &Error) -> String {
         Error::TooManyRedirects => "it was sent elsewhere too often; --redirects takes more".to_owned(),
         Error::StatusCode(status) => format!("the server answers {status}"),
         Error::HostNotFound => "there is no such host".to_owned(),
+        Error::Io(error) if is_distrust(error) => format!("{error}; --ca trusts one more certificate"),
+        Error::Io(error) => error.to_string(),
         error => error.to_string(),
     }
+}
+
+fn is_distrust(error: &io::Error) -> bool {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
 }
