@@ -4,11 +4,14 @@
 //! Most of these run by [`cleanly`], which looks for what is left over.
 
 mod cancelling;
+mod children;
 mod half_open;
 mod many;
+mod names;
 mod resets;
 mod shortage;
 mod slow;
+mod stopping;
 
 use std::net::Ipv4Addr;
 use std::thread;
