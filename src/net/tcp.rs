@@ -39,8 +39,9 @@ pub struct TcpStream {
 impl TcpStream {
     /// Connects to the first of the addresses that answers.
     ///
-    /// A name is looked up on the blocking pool. A cancellation, or a [`timeout`](crate::timeout) around this, waits until the
-    /// system's resolver has answered or given up; to connect it does not wait.
+    /// A name is looked up on the blocking pool, and a lookup cannot be called back: a cancellation, such as that of a
+    /// [`timeout`](crate::timeout) around this, waits until the system's resolver has answered or given up. Connecting itself is
+    /// cut off at once.
     ///
     /// # Errors
     /// What resolving or connecting reports, of the last address.

@@ -77,11 +77,14 @@ fn churn(round: u32) {
             }
             token.cancel();
         });
-        while watches {
-            wait_readable(&*reading).unwrap();
-            yield_now();
+        loop {
+            if watches {
+                wait_readable(&*reading).unwrap();
+                yield_now();
+            } else if (&*reading).read(&mut [0]).unwrap() == 0 {
+                return;
+            }
         }
-        while (&*reading).read(&mut [0]).unwrap() > 0 {}
     });
     // The end of the input may have come first.
     assert!(cut_off.is_err() || !watches);
