@@ -20,6 +20,7 @@ use signal_hook::consts::{FORBIDDEN, SIGINT};
 use signal_hook::{SigId, flag, low_level};
 
 use crate::net::UnixStream;
+use crate::task;
 
 /// Waits for an interrupt from the keyboard (SIGINT). A cancellation point.
 ///
@@ -105,6 +106,7 @@ impl Signals {
     }
 
     fn next_signal(&mut self) -> io::Result<c_int> {
+        task::begin_operation();
         loop {
             if let Some(signal) = self.try_wait() {
                 return Ok(signal);

@@ -281,6 +281,8 @@ fn to_timespec(duration: Duration) -> Timespec {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]
@@ -294,5 +296,18 @@ mod tests {
         assert_eq!(before.index, after.index, "the slot is used again");
         assert!(registry.find(before).is_none() && registry.remove(before).is_none());
         assert!(Arc::ptr_eq(registry.find(after).unwrap(), &second));
+    }
+    #[test]
+    fn as_many_slots_as_sources_at_once() {
+        let reactor = Reactor::new().unwrap();
+        let eventfds = [(); 3].map(|()| eventfd(0, EventfdFlags::CLOEXEC).unwrap());
+        let fds = eventfds.each_ref().map(AsRawFd::as_raw_fd);
+        for _ in 0..1000 {
+            let tokens = fds.map(|fd| reactor.attach(fd, Arc::default()).unwrap());
+            assert_eq!(reactor.sources(), 3);
+            fds.into_iter().zip(tokens).for_each(|(fd, token)| reactor.detach(fd, token));
+        }
+        let registry = reactor.lock();
+        assert_eq!((registry.slots.len(), registry.free.len()), (3, 3));
     }
 }

@@ -32,3 +32,40 @@ fn is_shortage(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// What comes of an `accept` that fails with each of these in turn, and the number of attempts.
+    fn fails_with(errors: &[Errno]) -> (io::Result<&'static str>, usize) {
+        let socket = Polled::new(TcpListener::bind("127.0.0.1:0").unwrap());
+        let attempts = Cell::new(0);
+        let outcome = accept_with(&socket, |_| {
+            let attempt = attempts.replace(attempts.get() + 1);
+            errors.get(attempt).map_or(Ok("a connection"), |&error| Err(error.into()))
+        });
+        (outcome, attempts.get())
+    }
+
+    #[test]
+    fn shortages_of_all_kinds_are_waited_out() {
+        let (outcome, attempts) = fails_with(&[Errno::NOBUFS, Errno::NOMEM, Errno::NFILE, Errno::MFILE]);
+        assert_eq!((outcome.unwrap(), attempts), ("a connection", 5));
+    }
+
+    #[test]
+    fn a_connection_that_was_given_up_is_passed_over() {
+        let (outcome, attempts) = fails_with(&[Errno::CONNABORTED; 100]);
+        assert_eq!((outcome.unwrap(), attempts), ("a connection", 101));
+    }
+
+    #[test]
+    fn what_does_not_pass_is_the_callers() {
+        let (outcome, attempts) = fails_with(&[Errno::INTR, Errno::INVAL]);
+        assert_eq!((Errno::from_io_error(&outcome.unwrap_err()), attempts), (Some(Errno::INVAL), 2));
+    }
+}

@@ -5,15 +5,19 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 
 use crate::driver::blocking::run_elsewhere;
+use crate::task;
 
 /// All addresses that `address` stands for.
 ///
-/// What is a number already is converted here, everything else in the pool, as the system's resolver blocks.
+/// What is a number already is converted here, everything else in the pool, as the system's resolver blocks. It cannot be
+/// called back: a cancellation waits for it, and then nothing is done with the addresses.
 pub(super) fn resolve(address: impl ToSocketAddrs + Send) -> io::Result<Vec<SocketAddr>> {
     if is_number(&address) {
         return collect(address);
     }
-    run_elsewhere(|| collect(address))?
+    let addresses = run_elsewhere(|| collect(address))?;
+    task::checkpoint();
+    addresses
 }
 
 fn collect(address: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {

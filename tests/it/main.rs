@@ -4,6 +4,7 @@ mod cancelling;
 mod channels;
 mod compile_fail;
 mod event_loop;
+mod faults;
 mod files;
 mod futures;
 mod generator;
