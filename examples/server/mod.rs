@@ -123,7 +123,7 @@ impl Settings {
         let at = listener.local_addr()?;
         println!("listens at {at}");
         let server = Server { settings: self, places: Semaphore::new(self.connections), open: Mutex::default() };
-        server.serve(&listener, connection, || {
+        server.serve(listener, connection, || {
             if self.quick {
                 client(at);
             } else {
@@ -170,7 +170,7 @@ impl Server<'_> {
 
     fn serve(
         &self,
-        listener: &TcpListener,
+        listener: TcpListener,
         connection: &(impl Fn(&TcpStream) -> io::Result<()> + Sync),
         until: impl FnOnce(),
     ) {
@@ -189,7 +189,7 @@ impl Server<'_> {
             });
             until();
             acceptor.cancel();
-            // It ends as it was cancelled.
+            // It ends as it was cancelled, and closes the listener: who comes now is refused at once.
             let _ = acceptor.join();
             self.end_inputs();
             // All places are free when all connections are through.

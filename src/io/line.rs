@@ -6,6 +6,8 @@ use std::io::{self, BufRead, ErrorKind};
 /// bytes, the line feed not counted, is refused before more than that was taken from `reader`.
 ///
 /// Returns how many bytes were read: 0 at the end. So a client that sends no line feed can be told off after `limit` bytes.
+/// If an error or a cancellation ends it in the middle of a line, what was read is in `line`, but for the beginning of a
+/// character whose end had not come.
 ///
 /// # Errors
 /// `InvalidData` for a line that is too long, or is not UTF-8. What was read of one that is too long is in `line` then, as
@@ -24,19 +26,25 @@ use std::io::{self, BufRead, ErrorKind};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn read_line_limited<R: BufRead + ?Sized>(reader: &mut R, line: &mut String, limit: usize) -> io::Result<usize> {
-    let mut bytes = Vec::new();
-    let outcome = read_limited(reader, &mut bytes, limit);
-    match (String::from_utf8(bytes), outcome) {
-        (Ok(text), outcome) => {
-            line.push_str(&text);
-            outcome.map(|()| text.len())
-        }
-        (Err(error), Err(failed)) => {
-            let valid = error.utf8_error().valid_up_to();
-            line.push_str(&String::from_utf8_lossy(&error.as_bytes()[..valid]));
-            Err(failed)
-        }
-        (Err(_), Ok(())) => Err(io::Error::new(ErrorKind::InvalidData, "the line is not valid UTF-8")),
+    let mut kept = Kept { line, bytes: Vec::new() };
+    let outcome = read_limited(reader, &mut kept.bytes, limit);
+    if outcome.is_ok() && str::from_utf8(&kept.bytes).is_err() {
+        kept.bytes.clear();
+        return Err(io::Error::new(ErrorKind::InvalidData, "the line is not valid UTF-8"));
+    }
+    outcome.map(|()| kept.bytes.len())
+}
+
+/// What was read goes to the line however the reading ends, also by a cancellation.
+struct Kept<'a> {
+    line: &'a mut String,
+    bytes: Vec<u8>,
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        let text = self.bytes.utf8_chunks().next().map_or("", |first| first.valid());
+        self.line.push_str(text);
     }
 }
 

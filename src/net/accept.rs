@@ -20,7 +20,7 @@ pub(super) fn accept_with<S: AsFd, T>(socket: &Polled<S>, accept: impl Fn(&S) ->
     loop {
         match socket.read_with(&accept) {
             Err(error) if is_shortage(&error) => driver::pause(pause),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) if is_given_up(&error) => continue,
             done => return done,
         }
         pause = LONGEST_PAUSE.min(pause * 2);
@@ -31,6 +31,23 @@ pub(super) fn accept_with<S: AsFd, T>(socket: &Polled<S>, accept: impl Fn(&S) ->
 fn is_shortage(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+}
+
+/// Whether it is the error of one connection, not of the listener: `accept(2)` on Linux hands on what the network had to
+/// say of the one that it took.
+fn is_given_up(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    let of_one = [
+        Errno::CONNABORTED,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::NONET,
+        Errno::NOPROTOOPT,
+        Errno::PROTO,
+    ];
+    errno.is_some_and(|errno| of_one.contains(&errno))
 }
 
 #[cfg(test)]
@@ -59,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_was_given_up_is_passed_over() {
-        let (outcome, attempts) = fails_with(&[Errno::CONNABORTED; 100]);
+        let (outcome, attempts) = fails_with(&[[Errno::CONNABORTED; 50], [Errno::HOSTUNREACH; 50]].concat());
         assert_eq!((outcome.unwrap(), attempts), ("a connection", 101));
     }
 

@@ -245,3 +245,18 @@ fn an_interval_of_no_time_is_refused() {
     }
     assert!(start.elapsed() >= ms(2), "on a plain thread");
 }
+
+#[test]
+fn i7_what_was_read_stays_when_a_timeout_ends_it() {
+    everywhere(|| {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (mut reader, mut line) = (BufReader::new(ours), String::new());
+        theirs.write_all("half a l\u{ed}".as_bytes()).unwrap();
+        let brief = Duration::from_millis(20);
+        assert!(timeout(brief, || read_line_limited(&mut reader, &mut line, 100)).is_err());
+        assert_eq!(line, "half a l\u{ed}");
+        theirs.write_all("ne\nnext".as_bytes()).unwrap();
+        assert_eq!(read_line_limited(&mut reader, &mut line, 100).unwrap(), 3);
+        assert_eq!(line, "half a l\u{ed}ne\n");
+    });
+}

@@ -20,9 +20,10 @@ pub struct Server {
     pub shares_cores: bool,
 }
 
-/// Whether a peer in another language was installed; those in Rust are in this program.
-pub fn is_installed(peer: &str) -> bool {
-    language(peer).is_none_or(|name| program(name).is_some())
+/// Whether a peer in another language was installed, and `wrk` if it is needed; those in Rust are in this program.
+pub fn is_installed(peer: &str, service: Service) -> bool {
+    let has_load = matches!(service, Service::Echo(_)) || Command::new("wrk").arg("-v").output().is_ok();
+    has_load && language(peer).is_none_or(|name| program(name).is_some())
 }
 
 /// The program of a peer that is not in this one.

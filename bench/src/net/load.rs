@@ -11,8 +11,8 @@ use rustix::fd::OwnedFd;
 
 use super::child::{Server, beside};
 
-/// What comes before the measured span, of that.
-const WARM_UP: f64 = 0.15;
+/// What comes before the measured span: all connections are served by then.
+const WARM_UP: Duration = Duration::from_millis(400);
 
 /// What was measured.
 pub struct Run {
@@ -137,7 +137,7 @@ impl<'a> Load<'a> {
 
     fn run(mut self, span: Duration) -> Run {
         self.clients.iter_mut().for_each(|client| client.begin(&self.data));
-        self.until(Instant::now() + span.mul_f64(WARM_UP));
+        self.until(Instant::now() + WARM_UP);
         let (start, cpu) = (Instant::now(), self.server.cpu_time());
         let mut latencies = self.until(start + span);
         let (took, cpu) = (start.elapsed(), self.server.cpu_time() - cpu);
@@ -188,8 +188,9 @@ pub fn wrk(span: Duration, server: &Server) -> Vec<f64> {
     });
     let (text, cpu) = output;
     assert!(!text.contains("errors"), "{text}");
+    let (_, tail) = text.split_once("Latency Distribution").expect("wrk was asked for it");
     let word = |before: &str| {
-        let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no {before:?} in {text}"));
+        let rest = tail.split(before).nth(1).unwrap_or_else(|| panic!("no {before:?} in {text}"));
         rest.split_whitespace().next().expect("a word").to_owned()
     };
     let requests: f64 = text

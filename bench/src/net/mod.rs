@@ -31,7 +31,7 @@ pub enum Service {
 const SMALL: usize = 1024;
 const LARGE: usize = 64 << 10;
 
-const ECHO_PEERS: [&str; 14] = [
+const ECHO_PEERS: [&str; 15] = [
     "raw_epoll",
     "raw_epoll_et",
     "corro_loop",
@@ -46,6 +46,7 @@ const ECHO_PEERS: [&str; 14] = [
     "tokio_2w",
     "smol_2w",
     "may_2w",
+    "go_2w",
 ];
 const HTTP_PEERS: [&str; 10] =
     ["raw_epoll", "corro_loop", "corro_1w", "hyper_ct", "may_1w", "go_1w", "corro_2w", "hyper_2w", "may_2w", "go_2w"];
@@ -102,7 +103,7 @@ fn entries(
     service: Service,
     measure: impl Fn(&Server) -> Vec<f64> + Copy + 'static,
 ) -> Vec<Entry> {
-    let installed = peers.iter().filter(|peer| child::is_installed(peer));
+    let installed = peers.iter().filter(|peer| child::is_installed(peer, service));
     let entry = |&peer: &&'static str| Entry {
         peer,
         metrics: metrics.to_vec(),

@@ -7,6 +7,11 @@ use corro::net::{TcpListener, TcpStream};
 
 use super::super::{LARGE, SMALL};
 use crate::peers;
+use web::options::Options;
+
+#[path = "../../../../examples/web/mod.rs"]
+#[allow(dead_code, reason = "the examples use the rest")]
+mod web;
 
 pub fn echo(peer: &str, listener: StdListener, buffer: usize) {
     match buffer {
@@ -26,41 +31,22 @@ fn give_back<const SIZE: usize>(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-fn serve(
-    peer: &str,
-    listener: StdListener,
-    connection: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + Copy + 'static,
-) {
+fn serve(peer: &str, listener: StdListener, connection: impl Fn(TcpStream) -> io::Result<()> + Sync) {
     peers::corro(peer, || {
         let listener = TcpListener::from_std(listener).expect("a socket");
-        loop {
-            let (stream, _peer) = listener.accept().expect("a connection");
-            stream.set_nodelay(true).expect("a socket");
-            drop(corro::spawn(move || connection(stream)));
-        }
-    });
-}
-
-/// What all HTTP servers here answer with.
-pub const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 6\r\n\r\nhello\n";
-
-/// Whether these bytes are a request without a body, by `httparse`.
-pub fn is_whole(bytes: &[u8]) -> bool {
-    let mut headers = [httparse::EMPTY_HEADER; 16];
-    httparse::Request::new(&mut headers).parse(bytes).is_ok_and(|status| status.is_complete())
-}
-
-pub fn http(peer: &str, listener: StdListener) {
-    serve(peer, listener, |mut stream| {
-        let mut buffer = vec![0; 4096];
-        loop {
-            match stream.read(&mut buffer)? {
-                0 => return Ok(()),
-                count => {
-                    assert!(is_whole(&buffer[..count]), "a request that comes in parts");
-                    stream.write_all(HELLO)?;
-                }
+        corro::scope(|s| {
+            loop {
+                let (stream, _peer) = listener.accept().expect("a connection");
+                stream.set_nodelay(true).expect("a socket");
+                let connection = &connection;
+                drop(s.spawn(move || connection(stream)));
             }
-        }
+        });
     });
+}
+
+/// The server of the example `http`, with all of its limits and time limits.
+pub fn http(peer: &str, listener: StdListener) {
+    let site = Options::default().site(None);
+    serve(peer, listener, |stream| web::serve(&stream, &site, &|| false));
 }

@@ -9,9 +9,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
-use super::corro::{HELLO, is_whole};
-
 const LISTENER: u64 = u64::MAX;
+const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 6\r\n\r\nhello\n";
 
 /// What a connection does with what it has read; `None`: it ends.
 type Answer<'a> = dyn FnMut(&mut Connection, &[u8]) -> Option<()> + 'a;
@@ -110,4 +109,10 @@ fn go_on(connection: &mut Connection, edges: bool, buffer: &mut [u8], answer: &m
         }
     }
     Some(())
+}
+
+/// Whether these bytes are a request without a body.
+fn is_whole(bytes: &[u8]) -> bool {
+    let mut headers = [httparse::EMPTY_HEADER; 16];
+    httparse::Request::new(&mut headers).parse(bytes).is_ok_and(|status| status.is_complete())
 }
