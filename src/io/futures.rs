@@ -27,7 +27,7 @@ use crate::task::{self, JoinHandle, Mode};
 /// A stream as [`AsyncRead`] and [`AsyncWrite`], for futures that [`block_on`](crate::block_on) runs: a
 /// [`TcpStream`](crate::net::TcpStream), a [`UnixStream`](crate::net::UnixStream).
 ///
-/// In a task a poll never waits. On a plain thread, which has nothing that could wait beside it, a poll blocks. The
+/// In a task a poll never waits; of polls that are ready at once, one in 256 lets the other tasks have their turn. On a plain thread, which has nothing that could wait beside it, a poll blocks. The
 /// timeouts of the stream do not count here: a future has a [`timeout`](crate::timeout()) around its `block_on`.
 ///
 /// Needs the feature `futures-io`.
@@ -95,6 +95,11 @@ impl<S: Stream> Async<S> {
             Direction::Read => &mut self.reading,
             Direction::Write => &mut self.writing,
         };
+        // Not in the middle of somebody's future: `block_on` gives way, and may be cancelled, when it is pending.
+        if task::spend_operation() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             let polled = self.stream.polled();
             let seen = polled.seen(direction);

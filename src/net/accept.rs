@@ -34,7 +34,7 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 /// Whether it is the error of one connection, not of the listener: `accept(2)` on Linux hands on what the network had to
-/// say of the one that it took.
+/// say of the one that it took. (`EOPNOTSUPP`, which it lists as well, is also that of a socket that cannot accept at all.)
 fn is_given_up(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     let of_one = [
