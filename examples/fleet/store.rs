@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use corro::net::TcpStream;
 use corro::sleep;
 use redis::streams::{
     StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamPendingCountReply, StreamRangeReply,
@@ -40,7 +41,7 @@ impl Keys {
         Keys { jobs: key("jobs"), done: key("done"), dead: key("dead") }
     }
 
-    pub(crate) fn create_group(&self, redis: &mut Connection) -> RedisResult<()> {
+    pub(crate) fn create_group(&self, redis: &mut Connection<TcpStream>) -> RedisResult<()> {
         let created = cmd("XGROUP").arg(&["CREATE", &self.jobs, GROUP, "0", "MKSTREAM"]).exec(redis);
         match created {
             Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
