@@ -29,6 +29,10 @@ impl Link<'_> {
 
     /// Does something with the connection; again with a new one, after a pause, if it was lost. So what is done must bear to
     /// be done twice: the answer may be lost after the deed.
+    ///
+    /// What is put into the stream, set aside or finished has a name or a number, by which it is done once. Jobs that were
+    /// fetched or claimed with a lost answer lie in our name, and we do not know of them: they are taken over after `--idle`,
+    /// as those of a killed worker are. That was an attempt, though nobody has tried; so `--attempts` should be 2 at least.
     pub(crate) fn call<T>(&mut self, f: impl Fn(&mut Connection<TcpStream>, &Keys) -> RedisResult<T>) -> Outcome<T> {
         let mut pause = FIRST_PAUSE;
         let mut retries = 0;

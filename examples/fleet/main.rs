@@ -8,7 +8,7 @@
 //! worker-3 stops: 21 done, 0 of them for the second time; 0 failed
 //! the connections of worker-1 are cut
 //! worker-1 stops: 162 done, 0 of them for the second time; 2 failed
-//! all done: 199 results, 4 by who took over from worker-2, 1 job is set aside after 2 attempts
+//! all done: 199 results, 4 by who took over from worker-2; 1 job is set aside after 2 attempts
 //! ```
 //!
 //! (The figures vary.) Without `--quick` it does the same on the Redis at `--redis`. `fleet produce`, `fleet work` and
@@ -22,13 +22,15 @@
 //! ```
 //!
 //! A job is in the stream until it is acknowledged, so none is lost; one whose worker is lost, or too slow, is done again.
-//! Its result is recorded once all the same. What fails again and again is set aside, in a stream of its own.
+//! Its result is recorded once all the same. What fails again and again is set aside, with all that it says.
 
+mod check;
 mod demo;
 mod job;
 mod link;
 mod options;
 mod own_redis;
+mod process;
 #[path = "../shared/redis.rs"]
 mod redis_connection;
 mod store;
