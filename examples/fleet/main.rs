@@ -1,8 +1,11 @@
 //! Many processes that work off one Redis stream.
 //!
-//! `cargo run --release --example fleet -- --quick` starts a Redis of its own, three workers, and kills one:
+//! `cargo run --release --example fleet -- --quick` starts a Redis of its own, checks how workers stop and what is done
+//! again, starts three of them, and kills one:
 //!
 //! ```text
+//! worker-0 stops: 1 done, 0 of them for the second time; 0 failed
+//! what is done again is done once, and a full worker that is told to stop fetches no more
 //! 200 jobs, of which the last always fails; 3 workers, each with 4 at once
 //! 48 are done; worker-2 is killed, with 4 in hand; worker-3 is told to stop
 //! worker-3 stops: 21 done, 0 of them for the second time; 0 failed
