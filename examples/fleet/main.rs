@@ -14,7 +14,7 @@
 //! all done: 199 results, 4 by who took over from worker-2; 1 job is set aside after 2 attempts
 //! ```
 //!
-//! (The figures vary.) Without `--quick` it does the same on the Redis at `--redis`. `fleet produce`, `fleet work` and
+//! (The figures vary.) Without `--quick` the three work on the Redis at `--redis`. `fleet produce`, `fleet work` and
 //! `fleet status` are the parts; `--help` tells their options.
 //!
 //! ```text
