@@ -21,6 +21,8 @@ mod connector;
 mod http;
 #[path = "../../examples/shared/identity.rs"]
 mod identity;
+#[path = "../../examples/shared/redis.rs"]
+mod redis_connection;
 
 use std::time::Duration;
 
