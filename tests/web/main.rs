@@ -8,6 +8,10 @@ mod web;
 #[path = "../programs/mod.rs"]
 mod built;
 
+#[path = "../../examples/web_check/folder.rs"]
+#[allow(dead_code, reason = "the examples use the rest")]
+mod folder;
+
 mod chunks;
 mod dates;
 mod paths;

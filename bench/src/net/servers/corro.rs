@@ -47,6 +47,6 @@ fn serve(peer: &str, listener: StdListener, connection: impl Fn(TcpStream) -> io
 
 /// The server of the example `http`, with all of its limits and time limits.
 pub fn http(peer: &str, listener: StdListener) {
-    let site = Options::default().site(None);
+    let site = Options::default().site();
     serve(peer, listener, |stream| web::serve(&stream, &site, &|| false));
 }
