@@ -84,24 +84,25 @@ fn a_head_has_to_come_in_time_however_often_a_little_comes() {
     assert_eq!(statuses_of_slow(by_bytes(&[&unfinished[..], b"\r\n\r\n"].concat()), second, limits(3)), [200]);
 }
 
-const POST: &[u8] = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n";
-
 #[test]
 fn a_body_has_to_come_at_a_pace() {
     let second = Duration::from_secs(1);
     let limits = Limits { rate: 2, patience: 10 * second, ..Limits::default() };
-    let body = |size, pause| {
-        let body = vec![b'x'; 100];
-        let pieces = [POST].into_iter().chain(body.chunks(size)).map(<[u8]>::to_vec).collect();
-        statuses_of_slow(pieces, pause, limits.clone())
+    // The answer comes after the body, of so many bytes in pieces of this size.
+    let post = |length: usize, size: usize| {
+        let head = format!("POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        [head].into_iter().chain(vec![b'x'; length].chunks(size).map(<[u8]>::to_vec)).collect::<Vec<_>>()
     };
-    assert_eq!(body(10, 5 * second), [200], "it may take as long as it does at this rate");
-    assert_eq!(body(20, 9 * second), [200], "time that was saved is not lost within the patience");
-    let skipped = [b"POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n".to_vec()];
-    let skipped = skipped.into_iter().chain(std::iter::repeat_n(b"x".to_vec(), 100)).collect();
-    assert_eq!(statuses_of_slow(skipped, second, limits.clone()), [408], "a byte now and then is too little");
-    let requests = vec![GET.to_vec(); 5];
-    assert_eq!(statuses_of_slow(requests, 9 * second, limits.clone()), [200; 5], "between requests it may rest");
+    let statuses = |pieces, pause| statuses_of_slow(pieces, pause, limits.clone());
+    assert_eq!(statuses(post(100, 10), 5 * second), [405], "it may take as long as it does at this rate");
+    assert_eq!(statuses(post(100, 20), 9 * second), [405], "or be behind at times");
+    assert_eq!(statuses(post(100, 1), second), [408], "a byte now and then is too little");
+    assert_eq!(
+        statuses([post(1, 1), post(1, 1), post(1, 1)].concat(), 9 * second),
+        [405; 3],
+        "each request begins anew"
+    );
+    assert_eq!(statuses(vec![GET.to_vec(); 5], 90 * second), [200; 5], "between requests it may rest");
 }
 
 #[test]
