@@ -51,7 +51,7 @@ fn serve(peer: &str, listener: StdListener, connection: impl Fn(TcpStream) -> io
 
 /// The server of the example `http`, with all of its limits and time limits.
 pub fn http(peer: &str, listener: StdListener) {
-    let site = Options::default().site(None);
+    let site = Options::default().site();
     serve(peer, listener, |stream| {
         stream.set_read_timeout(Some(IDLE)).and_then(|()| stream.set_write_timeout(Some(IDLE)))?;
         web::serve(&stream, &site, &|| false)
