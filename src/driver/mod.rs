@@ -311,6 +311,12 @@ pub(crate) fn with_current<T>(f: impl FnOnce(Option<&Driver>) -> T) -> T {
     f(unsafe { CURRENT.get().as_ref() })
 }
 
+/// The current driver's own number among all that ever were.
+#[cfg(feature = "futures-io")]
+pub(crate) fn number() -> Option<u64> {
+    with_current(|driver| driver.map(|driver| driver.reactor.number))
+}
+
 /// The time, by the clock of the current driver if there is one.
 pub(crate) fn now() -> Instant {
     with_current(|driver| driver.map_or_else(Instant::now, |driver| driver.instant(driver.now())))
