@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::driver;
 use crate::io::polled::Polled;
+use crate::task::{self, Mode};
 
 /// The first pause after an `accept` for which descriptors or memory ran out; each further one doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -19,6 +20,7 @@ pub(super) fn accept_with<S: AsFd, T>(socket: &Polled<S>, accept: impl Fn(&S) ->
     let mut pause = FIRST_PAUSE;
     loop {
         match socket.read_with(&accept) {
+            Err(error) if is_shortage(&error) && task::mode() == Mode::Unwinding => return Err(driver::would_suspend()),
             Err(error) if is_shortage(&error) => driver::pause(pause),
             Err(error) if is_given_up(&error) => continue,
             done => return done,
