@@ -50,6 +50,13 @@ pub(crate) struct Seen(u64);
 
 impl Source {
     pub(crate) fn new(fd: &impl AsFd) -> Source {
+        let source = Source::draining(fd);
+        source.readiness.ends.store(true, Relaxed);
+        source
+    }
+
+    /// That of a TCP stream: it can be [drained](Source::set_drained).
+    pub(crate) fn draining(fd: &impl AsFd) -> Source {
         let fd = fd.as_fd().as_raw_fd();
         Source { fd, readiness: Arc::default(), latest: AtomicU64::new(0), registrations: Mutex::default() }
     }
@@ -140,7 +147,8 @@ pub(crate) struct Readiness {
     /// How many events its reader had seen when a short read began, set by that reader; at first a number that no count
     /// reaches.
     drained: AtomicU64,
-    /// An end, an error or urgent data had their event. Set by the driver before it counts that, and never taken back.
+    /// An end, an error or urgent data had their event, or it is no TCP stream: then a short read says nothing. Set by the
+    /// driver before it counts that event, and never taken back.
     ends: AtomicBool,
 }
 
@@ -255,7 +263,7 @@ mod tests {
     #[test]
     fn a_drained_side_is_so_until_the_next_event_and_never_after_an_end() {
         let (reader, _writer) = io::pipe().unwrap();
-        let source = Source::new(&reader);
+        let source = Source::draining(&reader);
         let is_drained = || {
             let seen = source.seen(Direction::Read);
             let before = source.readiness.is_drained(seen);

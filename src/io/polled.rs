@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendFlags, ipproto, sockopt};
 
 use crate::driver::{self, Direction, Seen, Source};
 use crate::task;
@@ -33,7 +33,17 @@ pub(crate) struct Polled<S> {
 impl<S: AsFd> Polled<S> {
     /// `inner` must not block.
     pub(crate) fn new(inner: S) -> Polled<S> {
-        let source = Source::new(&inner);
+        Polled::with(Source::new(&inner), inner)
+    }
+
+    /// A stream that [`recv`](Self::recv) may take for drained; if it is what its type says: any socket can be made a
+    /// `TcpStream` of `std`.
+    pub(crate) fn tcp(inner: S) -> Polled<S> {
+        let is_tcp = sockopt::socket_protocol(&inner) == Ok(Some(ipproto::TCP));
+        Polled::with(if is_tcp { Source::draining(&inner) } else { Source::new(&inner) }, inner)
+    }
+
+    fn with(source: Source, inner: S) -> Polled<S> {
         Polled { source, read_timeout: Timeout::default(), write_timeout: Timeout::default(), inner }
     }
 

@@ -16,7 +16,7 @@ pub(super) fn connect(address: &SocketAddr, timeout: Option<Duration>) -> io::Re
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
     let under_way = start(&fd, address)?;
-    let socket = Polled::new(TcpStream::from(fd));
+    let socket = Polled::tcp(TcpStream::from(fd));
     if under_way {
         socket.repeat(Direction::Write, timeout, outcome)?;
     }

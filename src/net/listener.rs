@@ -112,7 +112,7 @@ impl TcpListener {
 /// One attempt to accept.
 fn accept(listener: &net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (fd, peer) = acceptfrom_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
-    let stream = TcpStream::from_socket(Polled::new(net::TcpStream::from(fd)));
+    let stream = TcpStream::from_socket(Polled::tcp(net::TcpStream::from(fd)));
     let peer = peer.map_or_else(|| stream.peer_addr(), |peer| Ok(SocketAddr::try_from(peer)?))?;
     Ok((stream, peer))
 }

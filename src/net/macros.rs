@@ -89,9 +89,10 @@ macro_rules! listener {
     };
 }
 
-/// What a socket that data come and go through has: timeouts, clones, conversions.
+/// What a socket that data come and go through has: timeouts, clones, conversions. `$new` is the constructor of its
+/// [`Polled`].
 macro_rules! duplex {
-    ($type:ident, $std:ty) => {
+    ($type:ident, $std:ty, $new:ident) => {
         impl $type {
             /// Sets how long a read waits at most. A read that waited so long gives `TimedOut`.
             ///
@@ -140,7 +141,7 @@ macro_rules! duplex {
             /// # Errors
             /// When the process or the system is out of descriptors.
             pub fn try_clone(&self) -> std::io::Result<$type> {
-                let socket = Polled::new(self.socket.get().try_clone()?);
+                let socket = Polled::$new(self.socket.get().try_clone()?);
                 socket.read_timeout.copy_from(&self.socket.read_timeout);
                 socket.write_timeout.copy_from(&self.socket.write_timeout);
                 Ok($type { socket })
@@ -155,7 +156,7 @@ macro_rules! duplex {
             pub fn from_std(socket: $std) -> std::io::Result<$type> {
                 socket.set_nonblocking(true)?;
                 let (read, write) = (socket.read_timeout()?, socket.write_timeout()?);
-                let socket = Polled::new(socket);
+                let socket = Polled::$new(socket);
                 socket.read_timeout.set(read)?;
                 socket.write_timeout.set(write)?;
                 Ok($type { socket })

@@ -118,7 +118,7 @@ impl TcpStream {
 
 reader!(TcpStream, socket, recv);
 writer!(TcpStream, socket, send);
-duplex!(TcpStream, net::TcpStream);
+duplex!(TcpStream, net::TcpStream, tcp);
 ends!(TcpStream, SocketAddr);
 #[cfg(feature = "futures-io")]
 super::macros::polls!(TcpStream, net::TcpStream);

@@ -155,4 +155,4 @@ options! {
     leave_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
 }
 
-duplex!(UdpSocket, net::UdpSocket);
+duplex!(UdpSocket, net::UdpSocket, new);

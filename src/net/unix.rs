@@ -68,7 +68,7 @@ impl UnixStream {
 
 reader!(UnixStream, socket);
 writer!(UnixStream, socket);
-duplex!(UnixStream, net::UnixStream);
+duplex!(UnixStream, net::UnixStream, new);
 ends!(UnixStream, SocketAddr);
 #[cfg(feature = "futures-io")]
 super::macros::polls!(UnixStream, net::UnixStream);
@@ -271,5 +271,5 @@ impl UnixDatagram {
     }
 }
 
-duplex!(UnixDatagram, net::UnixDatagram);
+duplex!(UnixDatagram, net::UnixDatagram, new);
 ends!(UnixDatagram, SocketAddr);

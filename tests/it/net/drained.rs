@@ -132,3 +132,20 @@ fn t7_a_read_of_a_drained_stream_tries_while_the_task_unwinds() {
         assert_eq!(count.recv(), Ok(12));
     });
 }
+
+#[test]
+fn i1_what_is_no_tcp_stream_is_not_taken_for_drained() {
+    everywhere(|| {
+        let (ours, theirs) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        let stream = std::net::TcpStream::from(std::os::fd::OwnedFd::from(ours));
+        let mut stream = TcpStream::from_std(stream).unwrap();
+        for _ in 0..3 {
+            theirs.send(b"one").unwrap();
+            theirs.send(b"two").unwrap();
+            for word in [b"one", b"two"] {
+                let mut buf = [0; 100];
+                assert_eq!((stream.read(&mut buf).unwrap(), &buf[..3]), (3, &word[..]));
+            }
+        }
+    });
+}
