@@ -3,36 +3,15 @@
 //! `cargo test --test browser -- --include-ignored`; Debian's package is `chromium`.
 
 mod devtools;
+#[path = "../programs/mod.rs"]
+mod programs;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process;
+use std::path::Path;
 
 use corro::process::{Child, Command, Stdio};
 use devtools::Browser;
 use rustix::process::{Pid, Signal, kill_process};
-
-/// Builds the example as this test was built (cargo builds none for a single test), and says where it is. What cargo tells
-/// this test of its package is not handed on: build scripts that look at it would run again.
-fn chat() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
-    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-    let mut build = process::Command::new(cargo);
-    for (name, _) in std::env::vars_os() {
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of_package| name.to_string_lossy().starts_with(of_package)) {
-            build.env_remove(name);
-        }
-    }
-    let built = build
-        .args(["build", "--quiet", "--example", "chat"])
-        .args(profile)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(built.expect("cargo starts").success(), "the example chat does not build");
-    let test = std::env::current_exe().expect("this program has a path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("it is in the folder deps of a profile");
-    folder.join("examples/chat")
-}
 
 /// A room, and its address.
 fn open_room(chat: &Path, at: &str) -> (Child, String) {
@@ -57,7 +36,7 @@ fn stop(mut room: Child) {
 #[test]
 #[ignore = "needs chromium"]
 fn two_pages_talk_and_come_back() {
-    let chat = chat();
+    let chat = programs::example("chat");
     corro::run(|| {
         let (room, address) = open_room(&chat, "127.0.0.1:0");
         let mut browser = Browser::start();

@@ -5,6 +5,9 @@
 #[allow(dead_code, reason = "the examples use the rest")]
 mod web;
 
+#[path = "../programs/mod.rs"]
+mod built;
+
 mod chunks;
 mod dates;
 mod paths;

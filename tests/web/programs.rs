@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use crate::built;
 use crate::web::check::Folder;
 
 /// A server that is told to stop, and waited for, when it is dropped.
@@ -18,7 +19,7 @@ struct Server {
 impl Server {
     /// Starts an example, at some port, that gives the files of the folder.
     fn start(example: &str, folder: &Folder, options: &[&str]) -> Server {
-        let mut command = Command::new(program(example));
+        let mut command = Command::new(built::example(example));
         command.args(["--addr", "127.0.0.1:0", "--dir", &folder.public()]).args(options);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the example runs");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -41,15 +42,6 @@ impl Drop for Server {
             assert!(ended.is_ok_and(|ended| ended.success()), "the server ends well");
         }
     }
-}
-
-/// Next to this test's own program, where cargo puts it.
-fn program(example: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("this program is somewhere");
-    let target = own.ancestors().nth(2).expect("it is in target/PROFILE/deps");
-    let path = target.join("examples").join(example);
-    assert!(path.exists(), "{} is missing: `cargo build --example {example}` makes it", path.display());
-    path
 }
 
 /// Runs a program to its end.
