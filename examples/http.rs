@@ -11,20 +11,21 @@
 #[path = "server/mod.rs"]
 mod server;
 mod web;
+mod web_check;
 
 use std::io;
 
 use corro::net::TcpStream;
 use server::Settings;
-use web::check::{Check, Folder};
 use web::options::{HELP, Options};
+use web_check::Check;
 
 fn main() -> io::Result<()> {
     let mut options = Options::default();
     let about = format!("http: a web server.{HELP}");
     let settings = Settings::parse(&about, "127.0.0.1:8080", &mut options.places());
-    let folder = settings.is_quick().then(Folder::new).transpose()?;
-    let site = options.site(folder.as_ref());
+    let _folder = settings.is_quick().then(|| web_check::prepare(&mut options)).transpose()?;
+    let site = options.site();
     let serve = |client: &TcpStream| {
         client.set_nodelay(true)?;
         web::serve(client, &site, &|| settings.is_stopping())

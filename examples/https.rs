@@ -11,6 +11,7 @@
 mod server;
 mod tls;
 mod web;
+mod web_check;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -22,8 +23,8 @@ use corro::net::TcpStream;
 use rustls::{ClientConfig, ServerConfig};
 use server::Settings;
 use tls::Identity;
-use web::check::{Check, Folder};
 use web::options::{HELP, Options};
+use web_check::Check;
 
 /// A handshake has to be through in this time.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -54,7 +55,7 @@ impl Files {
     }
 }
 
-/// Clients whose handshake fails: one that speaks HTTP without TLS, one that trusts nobody, one that leaves at once.
+/// Clients whose handshake fails: one that speaks HTTP without TLS, one that trusts another certificate, one that leaves at once.
 fn check_handshakes(server: SocketAddr) {
     let mut plain = TcpStream::connect(server).expect("the server takes connections");
     plain.write_all(b"GET / HTTP/1.1\r\nHost: check\r\n\r\n").expect("the server reads");
@@ -86,8 +87,8 @@ fn main() -> io::Result<()> {
         eprintln!("{error}");
         exit(2);
     });
-    let folder = settings.is_quick().then(Folder::new).transpose()?;
-    let site = options.site(folder.as_ref());
+    let _folder = settings.is_quick().then(|| web_check::prepare(&mut options)).transpose()?;
+    let site = options.site();
     let serve = |client: &TcpStream| {
         client.set_nodelay(true)?;
         let client = tls::receive(&config, client, HANDSHAKE)?;

@@ -189,7 +189,7 @@ impl Worker {
     /// Sees what I/O and timers have brought.
     pub(crate) fn look(&self) {
         if self.driver.io_waiters() > 0 {
-            self.poll(Some(Duration::ZERO));
+            self.poll_at_once();
         }
         self.fire_timers();
     }
@@ -257,7 +257,7 @@ impl Worker {
     fn turn(&self, is_over: impl FnOnce() -> bool) {
         if self.local.ready_len() > 0 || is_over() {
             if self.driver.io_waiters() > 0 {
-                self.poll(Some(Duration::ZERO));
+                self.poll_at_once();
             }
         } else if self.has_hope() && !self.await_mail() {
             self.sleep();
@@ -314,9 +314,9 @@ impl Worker {
     fn jump(&self, deadline: Option<u64>) {
         match deadline {
             // The clock stands while something outside is awaited.
-            _ if self.driver.external_waiters() > 0 => self.poll(None),
+            _ if self.driver.external_waiters() > 0 => _ = self.poll(None),
             Some(deadline) => self.driver.set_virtual_time(deadline.max(self.driver.now())),
-            None if self.winding_up.get() || self.local.may_be_woken() => self.poll(None),
+            None if self.winding_up.get() || self.local.may_be_woken() => _ = self.poll(None),
             None => self.stuck.set(true),
         }
     }
@@ -352,10 +352,16 @@ impl Worker {
         was_empty
     }
 
-    fn poll(&self, timeout: Option<Duration>) {
-        if let Err(error) = self.driver.poll(timeout) {
-            generator::abort(&format!("waiting for I/O failed: {error}"));
-        }
+    /// However many are ready, as many may become so by I/O.
+    fn poll_at_once(&self) {
+        let polls = 1 + self.local.ready_len() / driver::EVENTS;
+        let _ = (0..polls).all(|_| self.poll(Some(Duration::ZERO)));
+    }
+
+    /// Whether there may be more.
+    fn poll(&self, timeout: Option<Duration>) -> bool {
+        let polled = self.driver.poll(timeout);
+        polled.unwrap_or_else(|error| generator::abort(&format!("waiting for I/O failed: {error}")))
     }
 
     #[inline(always)]

@@ -50,7 +50,7 @@ func echo(connection net.Conn, buffer []byte) {
 func httpServer() {
 	http.HandleFunc("/hello", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
-		io.WriteString(w, "hello\n")
+		io.WriteString(w, "Hello, world!")
 	})
 	panic(http.Serve(listen(), nil))
 }

@@ -1,11 +1,12 @@
 //! A member that is a program, for the test.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use corro::net::TcpStream;
 use tungstenite::client::IntoClientRequest;
-use tungstenite::http::header::ORIGIN;
+use tungstenite::http::header::{HOST, ORIGIN};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket, client};
 
@@ -14,7 +15,13 @@ pub(crate) struct Client(WebSocket<TcpStream>);
 impl Client {
     /// Connects, as a page of this origin would if there is one. An error is the status of the answer.
     pub(crate) fn connect(room: SocketAddr, origin: Option<&str>) -> Result<Client, u16> {
+        Client::connect_by_name(room, &room.to_string(), origin)
+    }
+
+    /// Connects with a name for the server that it may not have.
+    pub(crate) fn connect_by_name(room: SocketAddr, name: &str, origin: Option<&str>) -> Result<Client, u16> {
         let mut request = format!("ws://{room}/socket").into_client_request().expect("a request");
+        request.headers_mut().insert(HOST, name.parse().expect("a name"));
         if let Some(origin) = origin {
             request.headers_mut().insert(ORIGIN, origin.parse().expect("an origin"));
         }
@@ -70,6 +77,24 @@ impl Client {
     pub(crate) fn say_and_hear(&mut self, name: &str, text: &str) {
         self.say(text);
         self.hear_until(&format!("said\t{name}\t{text}"));
+    }
+
+    /// Sends the begin of a line that does not end, byte after byte, until the goodbye. Its code, unless there is none.
+    pub(crate) fn trickle(mut self, pause: Duration, bytes: usize) -> Option<CloseCode> {
+        let stream = self.0.get_mut();
+        stream.set_read_timeout(Some(pause)).expect("an option of the socket");
+        // The last fragment of a text, masked, of 3000 bytes.
+        stream.write_all(&[0x81, 0xfe, 0x0b, 0xb8, 0, 0, 0, 0]).expect("the server takes what is sent");
+        for _ in 0..bytes {
+            // It may have cut us off: there is a goodbye then.
+            let _ = self.0.get_mut().write_all(b"x");
+            match self.0.read() {
+                Ok(Message::Close(frame)) => return frame.map(|frame| frame.code),
+                Err(Error::Io(error)) if error.kind() != ErrorKind::TimedOut => panic!("no goodbye, but: {error}"),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// The texts until the goodbye, and its code.

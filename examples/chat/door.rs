@@ -1,11 +1,13 @@
 //! The door: what a request is answered with. The page has three parts, and `/socket` leads into the room.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use corro::net::TcpStream;
 use corro::timeout;
 use tungstenite::handshake::server::{Request, create_response, write_response};
 use tungstenite::http::header::{HOST, ORIGIN};
+use tungstenite::http::uri::Authority;
 
 use crate::head::{self, Head, NoHead};
 use crate::member;
@@ -36,6 +38,9 @@ const fn refusal(status: &'static str, body: &'static str) -> Answer {
 /// Answers the request of a connection, and stays with it if it enters the room.
 pub(crate) fn open(stream: &TcpStream, room: &Room) -> io::Result<()> {
     let answer = match head::read(stream, room.limits().head) {
+        Ok(head) if !is_for_us(&head.request, &room.limits().hosts) => {
+            refusal("421 Misdirected Request", "This server has another name; --hosts gives it more.\n")
+        }
         Ok(head) if head.request.uri().path() == "/socket" => match may_enter(&head.request, &room.limits().origins) {
             Ok(response) => return enter(stream, &response, head, room),
             Err(answer) => answer,
@@ -83,8 +88,22 @@ fn may_enter(request: &Request, origins: &[String]) -> Result<Vec<u8>, Answer> {
     }
 }
 
-/// Whether the page that asks is our own. A browser lets every page connect to every WebSocket, in its user's name; it
-/// says which page it was, and not to look would let any page of the web take part here. Programs say nothing.
+/// Whether it is us that the request is for: `localhost`, an address, or a name of ours. Anybody can have a name of his own
+/// stand for our address, and to a browser his page is then of the same origin as we are. But it says by which name it has
+/// found us.
+fn is_for_us(request: &Request, names: &[String]) -> bool {
+    let Some(Ok(asked)) = request.headers().get(HOST).map(|host| Authority::try_from(host.as_bytes())) else {
+        return false;
+    };
+    let name = asked.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let is_ours = |ours: &str| name.eq_ignore_ascii_case(ours);
+    address.parse::<IpAddr>().is_ok() || is_ours("localhost") || names.iter().any(|ours| is_ours(ours))
+}
+
+/// Whether the page that asks is our own, where the request is for us. A browser lets every page connect to every WebSocket,
+/// in its user's name; it says which page it was, and not to look would let any page of the web take part here. Programs say
+/// nothing.
 fn is_ours(request: &Request, origins: &[String]) -> bool {
     let Some(origin) = request.headers().get(ORIGIN) else { return true };
     let (Ok(origin), Some(Ok(host))) = (origin.to_str(), request.headers().get(HOST).map(|host| host.to_str())) else {

@@ -19,6 +19,7 @@ pub(crate) struct Limits {
     pub(crate) head: Duration,
     pub(crate) ping: Duration,
     pub(crate) farewell: Duration,
+    pub(crate) hosts: Vec<String>,
     pub(crate) origins: Vec<String>,
 }
 
@@ -34,6 +35,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             ping: Duration::from_secs(20),
             farewell: Duration::from_secs(2),
+            hosts: Vec::new(),
             origins: Vec::new(),
         }
     }
@@ -49,10 +51,11 @@ const ABOUT: &str = "chat: a room that one enters with a browser.
   --head S         seconds for the head of a request, and for saying one's name; 10
   --ping S         asks who says nothing for so many seconds, and lets go who is silent for as long again; 20
   --farewell S     seconds to take what was said and the goodbye, before the connection is cut; 2
+  --hosts A,B      names that the server has, such as chat.example; else localhost and addresses only
   --origins A,B    pages of these origins may enter too, such as https://chat.example; else only our own may";
 
-const NAMES: [&str; 10] =
-    ["text", "name", "members", "queue", "rate", "history", "head", "ping", "farewell", "origins"];
+const NAMES: [&str; 11] =
+    ["text", "name", "members", "queue", "rate", "history", "head", "ping", "farewell", "hosts", "origins"];
 
 /// What the command line says.
 pub(crate) fn parse() -> (Settings, Limits) {
@@ -81,7 +84,8 @@ impl Limits {
             "head" => self.head = seconds(word)?,
             "ping" => self.ping = seconds(word)?,
             "farewell" => self.farewell = seconds(word)?,
-            _ => self.origins = word.split(',').map(str::to_owned).collect(),
+            "hosts" => self.hosts = words(word),
+            _ => self.origins = words(word),
         }
         Ok(())
     }
@@ -90,6 +94,10 @@ impl Limits {
     pub(crate) fn message_bytes(&self) -> usize {
         4 * self.text.max(self.name)
     }
+}
+
+fn words(list: &str) -> Vec<String> {
+    list.split(',').map(str::to_owned).collect()
 }
 
 fn number<N: FromStr + PartialOrd + Display>(word: &str, least: N, most: N) -> Result<N, String> {

@@ -32,7 +32,8 @@ fn main() -> io::Result<()> {
     if settings.is_quick() {
         limits.rate = check::RATE;
     }
-    let room = Room::new(limits);
+    let is_stopping = || settings.is_stopping();
+    let room = Room::new(limits, &is_stopping);
     let mut leaving = None;
     settings.serve(
         |stream| door::open(stream, &room),

@@ -30,10 +30,11 @@ const BUFFER: usize = 4 * 1024;
 pub(crate) fn attend(stream: &TcpStream, rest: Vec<u8>, room: &Room) -> io::Result<()> {
     let limits = room.limits();
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(limits.ping))?;
+    // `Incoming` knows how long to wait.
+    stream.set_read_timeout(None)?;
     rustix::net::sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER)?;
     let (queue, lines) = bounded(limits.queue);
-    let mut reader = Reader::new(stream, rest, queue.clone(), limits);
+    let mut reader = Reader::new(stream, rest, queue.clone(), room);
     scope(|s| {
         let writer = s.spawn(move || write(stream, &lines));
         let outcome = cancel_scope(|dismissal| take_part(&mut reader, room, dismissal));
@@ -94,11 +95,16 @@ fn write(stream: &TcpStream, queue: &Receiver<Message>) -> tungstenite::Result<(
 }
 
 /// The direction in; what is written is dropped.
-struct Incoming<'a>(&'a TcpStream);
+struct Incoming<'a> {
+    stream: &'a TcpStream,
+    /// When it is waited no longer. It stays while bytes come: only what is whole counts.
+    until: Instant,
+}
 
 impl Read for Incoming<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf)
+        let left = self.until.saturating_duration_since(time::now());
+        timeout(left, || self.stream.read(buf)).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
     }
 }
 
@@ -116,38 +122,51 @@ struct Reader<'a> {
     socket: WebSocket<Incoming<'a>>,
     queue: Sender<Message>,
     pace: Pace,
+    room: &'a Room<'a>,
 }
 
 impl Reader<'_> {
-    fn new<'a>(stream: &'a TcpStream, rest: Vec<u8>, queue: Sender<Message>, limits: &Limits) -> Reader<'a> {
-        let socket = WebSocket::from_partially_read(Incoming(stream), rest, Role::Server, Some(config(Some(limits))));
-        Reader { socket, queue, pace: Pace::new(limits.rate) }
+    fn new<'a>(stream: &'a TcpStream, rest: Vec<u8>, queue: Sender<Message>, room: &'a Room) -> Reader<'a> {
+        let (incoming, limits) = (Incoming { stream, until: time::now() }, room.limits());
+        let socket = WebSocket::from_partially_read(incoming, rest, Role::Server, Some(config(Some(limits))));
+        Reader { socket, queue, pace: Pace::new(limits.rate), room }
     }
 
     /// What the member says next, or why it says no more.
     fn next(&mut self) -> Result<Utf8Bytes, CloseFrame> {
+        loop {
+            match self.next_whole()? {
+                Message::Text(text) => {
+                    self.pace.wait();
+                    return Ok(text);
+                }
+                Message::Ping(data) => self.answer(Message::Pong(data))?,
+                Message::Pong(_) => {}
+                Message::Close(_) => return Err(goodbye(CloseCode::Normal, "")),
+                Message::Binary(_) | Message::Frame(_) => {
+                    return Err(goodbye(CloseCode::Unsupported, "only text is said here"));
+                }
+            }
+            self.pace.wait();
+        }
+    }
+
+    /// Waits for a message that is whole: twice as long as `--ping` says, with a question in between.
+    fn next_whole(&mut self) -> Result<Message, CloseFrame> {
         let mut asked = false;
         loop {
+            // What has come before the stop may be more than is read in time.
+            if self.room.is_stopping() {
+                return Err(stops());
+            }
+            self.socket.get_mut().until = time::now() + self.room.limits().ping;
             match self.socket.read() {
                 Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut && !asked => {
                     asked = true;
                     self.answer(Message::Ping(Default::default()))?;
-                    continue;
                 }
-                Err(error) => return Err(reason(&error)),
-                Ok(Message::Text(text)) => {
-                    self.pace.wait();
-                    return Ok(text);
-                }
-                Ok(Message::Ping(data)) => self.answer(Message::Pong(data))?,
-                Ok(Message::Pong(_)) => {}
-                Ok(Message::Close(_)) => return Err(goodbye(CloseCode::Normal, "")),
-                Ok(Message::Binary(_) | Message::Frame(_)) => {
-                    return Err(goodbye(CloseCode::Unsupported, "only text is said here"));
-                }
+                outcome => return outcome.map_err(|error| reason(&error)),
             }
-            asked = false;
-            self.pace.wait();
         }
     }
 
@@ -167,8 +186,12 @@ fn reason(error: &Error) -> CloseFrame {
             goodbye(CloseCode::Protocol, "this is no WebSocket frame")
         }
         // The input has ended: the member is gone and hears nothing, or the server stops.
-        _ => goodbye(CloseCode::Away, "the server stops"),
+        _ => stops(),
     }
+}
+
+fn stops() -> CloseFrame {
+    goodbye(CloseCode::Away, "the server stops")
 }
 
 /// How fast a member is read: a second's worth at once, then evenly. Meanwhile the rest waits at the member's own end of the

@@ -35,21 +35,14 @@ function here(count) {
   show("on", `${name}, ${count === "1" ? "alone here" : `${count} here`}`);
 }
 
-function add(kind, text, speaker) {
-  const item = document.createElement("li");
+// A name stands apart: one that is written from right to left turns nothing round that is beside it.
+function add(kind, speaker, text) {
+  const [item, who, what] = ["li", "bdi", "span"].map((tag) => document.createElement(tag));
   item.className = kind;
-  if (speaker !== undefined) {
-    const who = document.createElement("bdi");
-    who.textContent = speaker;
-    item.append(who);
-    if (speaker === name) {
-      item.classList.add("own");
-    }
-  }
-  const what = document.createElement("span");
+  who.textContent = speaker;
   what.dir = "auto";
   what.textContent = text;
-  item.append(what);
+  item.append(who, " ", what);
   atEnd(() => {
     lines.append(item);
     if (lines.childElementCount > MOST_LINES) {
@@ -76,10 +69,10 @@ function hear(line) {
   if (kind === "welcome") {
     welcome(...fields);
   } else if (kind === "said") {
-    add("said", fields[1], fields[0]);
+    add(fields[0] === name ? "said own" : "said", ...fields);
   } else if (kind === "joined" || kind === "left") {
     here(fields[0]);
-    add("news", `${fields[1]} ${kind === "joined" ? "has come" : "has gone"}`);
+    add("news", fields[1], kind === "joined" ? "has come" : "has gone");
   }
 }
 

@@ -20,8 +20,9 @@ use tungstenite::{Message, Utf8Bytes};
 
 use crate::limits::Limits;
 
-pub(crate) struct Room {
+pub(crate) struct Room<'a> {
     limits: Limits,
+    is_stopping: &'a (dyn Fn() -> bool + Sync),
     /// A lock of `std` will do: nobody waits while it is held, since `try_send` does not.
     inside: Mutex<Inside>,
 }
@@ -49,9 +50,14 @@ pub(crate) fn too_slow() -> CloseFrame {
     goodbye(CloseCode::Policy, "what you were sent was not taken")
 }
 
-impl Room {
-    pub(crate) fn new(limits: Limits) -> Room {
-        Room { limits, inside: Mutex::default() }
+impl<'a> Room<'a> {
+    pub(crate) fn new(limits: Limits, is_stopping: &'a (dyn Fn() -> bool + Sync)) -> Room<'a> {
+        Room { limits, is_stopping, inside: Mutex::default() }
+    }
+
+    /// Whether all have to go.
+    pub(crate) fn is_stopping(&self) -> bool {
+        (self.is_stopping)()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -70,7 +76,7 @@ impl Room {
         queue: &Sender<Message>,
         dismissal: &CancelToken,
     ) -> Result<Seat<'_>, CloseFrame> {
-        let wish = one_line(wish);
+        let wish = to_be_seen(wish);
         if !(1..=self.limits.name).contains(&wish.chars().count()) {
             return Err(goodbye(CloseCode::Policy, "the name is empty or too long"));
         }
@@ -121,7 +127,7 @@ impl Inside {
 
 /// A place in the room. Dropping it is leaving.
 pub(crate) struct Seat<'a> {
-    room: &'a Room,
+    room: &'a Room<'a>,
     number: u64,
     name: String,
 }
@@ -152,6 +158,22 @@ impl Drop for Seat<'_> {
         inside.members.remove(&self.number);
         inside.tell(&format!("left\t{}\t{}", inside.members.len(), self.name));
     }
+}
+
+/// A name without what cannot be seen, or changes the order of what can: by that one name could pass for another.
+fn to_be_seen(name: &str) -> String {
+    let seen = name.replace(is_invisible, "").replace(char::is_control, " ");
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What Unicode says is to be ignored where it is not known (`Default_Ignorable_Code_Point`), and three marks of notes. The
+/// joiners among them are needed in some scripts, and so stay in what is said.
+fn is_invisible(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text without what would end a line or a field.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use corro::net::TcpStream;
 use corro::sleep;
 use redis::{ConnectionLike, RedisError, RedisResult};
 
@@ -18,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Link<'a> {
     pub(crate) options: &'a Options,
     pub(crate) keys: Keys,
-    connection: Option<Connection>,
+    connection: Option<Connection<TcpStream>>,
 }
 
 impl Link<'_> {
@@ -28,7 +29,11 @@ impl Link<'_> {
 
     /// Does something with the connection; again with a new one, after a pause, if it was lost. So what is done must bear to
     /// be done twice: the answer may be lost after the deed.
-    pub(crate) fn call<T>(&mut self, f: impl Fn(&mut Connection, &Keys) -> RedisResult<T>) -> Outcome<T> {
+    ///
+    /// What is put into the stream, set aside or finished has a name or a number, by which it is done once. Jobs that were
+    /// fetched or claimed with a lost answer lie in our name, and we do not know of them: they are taken over after `--idle`,
+    /// as those of a killed worker are. That was an attempt, though nobody has tried; so `--attempts` should be 2 at least.
+    pub(crate) fn call<T>(&mut self, f: impl Fn(&mut Connection<TcpStream>, &Keys) -> RedisResult<T>) -> Outcome<T> {
         let mut pause = FIRST_PAUSE;
         let mut retries = 0;
         loop {
@@ -48,10 +53,10 @@ impl Link<'_> {
     }
 
     /// Does it once. The connection is there afterwards unless it was lost.
-    fn try_call<T>(&mut self, f: impl Fn(&mut Connection, &Keys) -> RedisResult<T>) -> RedisResult<T> {
+    fn try_call<T>(&mut self, f: impl Fn(&mut Connection<TcpStream>, &Keys) -> RedisResult<T>) -> RedisResult<T> {
         let kept = self.connection.take();
         let is_new = kept.is_none();
-        let mut connection = kept.map_or_else(|| Connection::new(&self.options.redis, PATIENCE), Ok)?;
+        let mut connection = kept.map_or_else(|| Connection::connect(&self.options.redis, PATIENCE), Ok)?;
         // A Redis that was started anew has forgotten the group.
         let ready = if is_new { self.keys.create_group(&mut connection) } else { Ok(()) };
         let outcome = ready.and_then(|()| f(&mut connection, &self.keys));

@@ -1,17 +1,20 @@
 //! Many processes that work off one Redis stream.
 //!
-//! `cargo run --release --example fleet -- --quick` starts a Redis of its own, three workers, and kills one:
+//! `cargo run --release --example fleet -- --quick` starts a Redis of its own, checks how workers stop and what is done
+//! again, starts three of them, and kills one:
 //!
 //! ```text
+//! worker-0 stops: 1 done, 0 of them for the second time; 0 failed
+//! what is done again is done once, and a full worker that is told to stop fetches no more
 //! 200 jobs, of which the last always fails; 3 workers, each with 4 at once
 //! 48 are done; worker-2 is killed, with 4 in hand; worker-3 is told to stop
 //! worker-3 stops: 21 done, 0 of them for the second time; 0 failed
 //! the connections of worker-1 are cut
 //! worker-1 stops: 162 done, 0 of them for the second time; 2 failed
-//! all done: 199 results, 4 by who took over from worker-2, 1 job is set aside after 2 attempts
+//! all done: 199 results, 4 by who took over from worker-2; 1 job is set aside after 2 attempts
 //! ```
 //!
-//! (The figures vary.) Without `--quick` it does the same on the Redis at `--redis`. `fleet produce`, `fleet work` and
+//! (The figures vary.) Without `--quick` the three work on the Redis at `--redis`. `fleet produce`, `fleet work` and
 //! `fleet status` are the parts; `--help` tells their options.
 //!
 //! ```text
@@ -22,13 +25,15 @@
 //! ```
 //!
 //! A job is in the stream until it is acknowledged, so none is lost; one whose worker is lost, or too slow, is done again.
-//! Its result is recorded once all the same. What fails again and again is set aside, in a stream of its own.
+//! Its result is recorded once all the same. What fails again and again is set aside, with all that it says.
 
+mod check;
 mod demo;
 mod job;
 mod link;
 mod options;
 mod own_redis;
+mod process;
 #[path = "../shared/redis.rs"]
 mod redis_connection;
 mod store;

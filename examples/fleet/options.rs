@@ -37,7 +37,7 @@ const HELP: &str = "fleet: many processes that work off one Redis stream.
   --redis A        the address of Redis; 127.0.0.1:6379 if nothing is said
   --key K          how its keys begin; fleet
   --jobs N         so many are produced; 200
-  --name N         the worker's name, which no other has; worker- and the number of the process
+  --name N         the worker's name, which no other has; worker-, the number of the process and something random
   --at-once N      jobs that it does at once; 8
   --limit S        seconds that a job may take; 10
   --idle S         a job is taken over when nobody has finished it for so many seconds, more than the limit; 15
@@ -53,7 +53,7 @@ impl Options {
             redis: "127.0.0.1:6379".into(),
             key: "fleet".into(),
             jobs: 200,
-            name: format!("worker-{}", std::process::id()),
+            name: format!("worker-{}-{:08x}", std::process::id(), fastrand::u32(..)),
             at_once: 8,
             limit: Duration::from_secs(10),
             idle: Duration::from_secs(15),

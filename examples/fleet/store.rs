@@ -1,18 +1,23 @@
 //! What is in Redis, and each thing that is done with it.
 //!
 //! ```text
-//! K:jobs   stream  what is to be done, with the group `workers`; who is done takes it out
-//! K:done   hash    the result of each job, by its number
-//! K:dead   stream  jobs that were tried too often; the last 10000
+//! K:jobs     stream  what is to be done, with the group `workers`; who is done takes it out
+//! K:batches  set     the names of what was put there at once
+//! K:done     hash    the result of each job, by its number
+//! K:dead     hash    jobs that were tried too often: the fields of each, by its place in the stream
 //! ```
+//!
+//! None but `jobs` ever becomes smaller: how long to keep what was done is not for us to say. A job that was set aside is put
+//! back by an XADD of its fields, and an HDEL.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use corro::net::TcpStream;
 use corro::sleep;
 use redis::streams::{
-    StreamAutoClaimReply, StreamId, StreamInfoConsumersReply, StreamPendingCountReply, StreamRangeReply,
-    StreamReadReply,
+    StreamAutoClaimReply, StreamId, StreamInfoConsumer, StreamInfoConsumersReply, StreamPendingCountReply,
+    StreamRangeReply, StreamReadReply,
 };
 use redis::{FromRedisValue, RedisResult, cmd, pipe};
 
@@ -26,10 +31,34 @@ const GROUP: &str = "workers";
 const BATCH: usize = 100;
 /// A producer waits while there are more in the stream.
 const MOST: usize = 100_000;
-const MOST_DEAD: usize = 10_000;
+
+/// Jobs to the stream KEYS[1], unless the set KEYS[2] has their batch ARGV[1].
+const ADD: &str = "
+    if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then
+        for at = 2, #ARGV, 3 do
+            local number, millis, fails = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+            redis.call('XADD', KEYS[1], '*', 'number', number, 'millis', millis, 'fails', fails)
+        end
+    end";
+
+/// The job ARGV[2] of the group ARGV[1] from the stream KEYS[1] to the hash KEYS[2], unless it is there.
+const SET_ASIDE: &str = "
+    local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+    if entry then
+        redis.call('HSETNX', KEYS[2], ARGV[2], cjson.encode(entry[2]))
+    end
+    redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+    redis.call('XDEL', KEYS[1], ARGV[2])";
+
+/// The worker ARGV[2] from the group ARGV[1] of the stream KEYS[1]. What it had in hand would be lost with it.
+const LEAVE: &str = "
+    if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+        redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+    end";
 
 pub(crate) struct Keys {
     pub(crate) jobs: String,
+    pub(crate) batches: String,
     pub(crate) done: String,
     pub(crate) dead: String,
 }
@@ -37,10 +66,10 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(prefix: &str) -> Keys {
         let key = |name| format!("{prefix}:{name}");
-        Keys { jobs: key("jobs"), done: key("done"), dead: key("dead") }
+        Keys { jobs: key("jobs"), batches: key("batches"), done: key("done"), dead: key("dead") }
     }
 
-    pub(crate) fn create_group(&self, redis: &mut Connection) -> RedisResult<()> {
+    pub(crate) fn create_group(&self, redis: &mut Connection<TcpStream>) -> RedisResult<()> {
         let created = cmd("XGROUP").arg(&["CREATE", &self.jobs, GROUP, "0", "MKSTREAM"]).exec(redis);
         match created {
             Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
@@ -55,16 +84,21 @@ pub(crate) fn produce(link: &mut Link, jobs: Vec<Job>) -> Outcome<()> {
         while link.call(|redis, keys| cmd("XLEN").arg(&keys.jobs).query::<usize>(redis))? > MOST {
             sleep(Duration::from_millis(100));
         }
-        link.call(|redis, keys| {
-            let mut adding = pipe();
-            for job in batch {
-                adding.cmd("XADD").arg(&keys.jobs).arg("*");
-                adding.arg(&[("number", job.number), ("millis", job.millis), ("fails", job.fails.into())]).ignore();
-            }
-            adding.exec(redis)
-        })?;
+        add(link, &format!("{:032x}", fastrand::u128(..)), batch)?;
     }
     Ok(())
+}
+
+/// Puts a batch of jobs into the stream, unless one of this name was put there before.
+pub(crate) fn add(link: &mut Link, name: &str, batch: &[Job]) -> Outcome<()> {
+    link.call(|redis, keys| {
+        let mut adding = cmd("EVAL");
+        adding.arg(ADD).arg(2).arg(&[&keys.jobs, &keys.batches]).arg(name);
+        for job in batch {
+            adding.arg(&[job.number, job.millis, job.fails.into()]);
+        }
+        adding.exec(redis)
+    })
 }
 
 /// Jobs that nobody has had. Waits for one, so long at most.
@@ -91,7 +125,7 @@ pub(crate) fn take_over(link: &mut Link, count: usize, from: &str) -> Outcome<(V
     for job in reply.claimed.iter().map(job) {
         // This one is counted already.
         if attempts(link, &job)? > options.attempts {
-            set_aside(link, &job)?;
+            set_aside(link, &job.id)?;
         } else {
             jobs.push(job);
         }
@@ -105,15 +139,17 @@ fn attempts(link: &mut Link, job: &Job) -> Outcome<usize> {
     Ok(reply.ids.first().map_or(0, |pending| pending.times_delivered))
 }
 
-fn set_aside(link: &mut Link, job: &Job) -> Outcome<()> {
+/// Takes a job out of the stream that is not done.
+pub(crate) fn set_aside(link: &mut Link, id: &str) -> Outcome<()> {
     link.call(|redis, keys| {
-        let mut moving = pipe();
-        moving.atomic().cmd("XADD").arg(&keys.dead).arg("MAXLEN").arg("~").arg(MOST_DEAD).arg("*");
-        moving.arg(&[("number", job.number)]).ignore();
-        moving.cmd("XACK").arg(&[&keys.jobs, GROUP, &job.id]).ignore();
-        moving.cmd("XDEL").arg(&[&keys.jobs, &job.id]).ignore();
-        moving.exec(redis)
+        cmd("EVAL").arg(SET_ASIDE).arg(2).arg(&[&keys.jobs, &keys.dead]).arg(&[GROUP, id]).exec(redis)
     })
+}
+
+/// Takes the worker out of the list of all, if it has nothing in hand.
+pub(crate) fn leave(link: &mut Link) -> Outcome<()> {
+    let name = &link.options.name;
+    link.call(|redis, keys| cmd("EVAL").arg(LEAVE).arg(1).arg(&keys.jobs).arg(&[GROUP, name]).exec(redis))
 }
 
 /// Records results, and takes their jobs out of the stream, all or nothing. How many are new: of a job that was done twice
@@ -135,7 +171,7 @@ pub(crate) fn finish(link: &mut Link, results: &[(Job, u128)]) -> Outcome<usize>
 
 /// How much was done, and how much was set aside.
 pub(crate) fn progress(link: &mut Link) -> Outcome<(u64, u64)> {
-    link.call(|redis, keys| pipe().cmd("HLEN").arg(&keys.done).cmd("XLEN").arg(&keys.dead).query(redis))
+    link.call(|redis, keys| pipe().cmd("HLEN").arg(&keys.done).cmd("HLEN").arg(&keys.dead).query(redis))
 }
 
 /// The numbers of the jobs that a worker has in hand.
@@ -155,6 +191,11 @@ pub(crate) fn results(link: &mut Link) -> Outcome<HashMap<u64, String>> {
     link.call(|redis, keys| cmd("HGETALL").arg(&keys.done).query(redis))
 }
 
+/// The fields of the jobs that were set aside, as JSON, by their places in the stream.
+pub(crate) fn dead(link: &mut Link) -> Outcome<HashMap<String, String>> {
+    link.call(|redis, keys| cmd("HGETALL").arg(&keys.dead).query(redis))
+}
+
 /// Cuts all other connections, as a network may. How many they were.
 pub(crate) fn cut_others(link: &mut Link) -> Outcome<usize> {
     link.call(|redis, _| cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).query(redis))
@@ -162,21 +203,31 @@ pub(crate) fn cut_others(link: &mut Link) -> Outcome<usize> {
 
 /// Takes all away.
 pub(crate) fn forget(link: &mut Link) -> Outcome<()> {
-    link.call(|redis, keys| cmd("DEL").arg(&[&keys.jobs, &keys.done, &keys.dead]).exec(redis))
+    link.call(|redis, keys| cmd("DEL").arg(&[&keys.jobs, &keys.batches, &keys.done, &keys.dead]).exec(redis))
 }
 
 pub(crate) fn left(link: &mut Link) -> Outcome<u64> {
     link.call(|redis, keys| cmd("XLEN").arg(&keys.jobs).query(redis))
 }
 
+/// The names of the workers.
+pub(crate) fn workers(link: &mut Link) -> Outcome<Vec<String>> {
+    Ok(consumers(link)?.into_iter().map(|worker| worker.name).collect())
+}
+
+fn consumers(link: &mut Link) -> Outcome<Vec<StreamInfoConsumer>> {
+    let reply: StreamInfoConsumersReply =
+        link.call(|redis, keys| cmd("XINFO").arg(&["CONSUMERS", &keys.jobs, GROUP]).query(redis))?;
+    Ok(reply.consumers)
+}
+
 /// What there is to do, who does it, and what was done, for people.
 pub(crate) fn status(link: &mut Link) -> Outcome<String> {
     let (done, dead) = progress(link)?;
     let left = left(link)?;
-    let workers: StreamInfoConsumersReply =
-        link.call(|redis, keys| cmd("XINFO").arg(&["CONSUMERS", &keys.jobs, GROUP]).query(redis))?;
+    let workers = consumers(link)?;
     let mut text = format!("{left} jobs to do, {done} done, {dead} set aside");
-    for worker in workers.consumers {
+    for worker in workers {
         let idle = Duration::from_millis(worker.idle as u64);
         text += &format!("\n  {:<20} {} in hand, was heard of {idle:?} ago", worker.name, worker.pending);
     }

@@ -54,7 +54,7 @@ pub(crate) fn signals() -> Outcome<Signals> {
 pub(crate) fn run(options: &Options) -> Outcome<Tally> {
     let mut signals = signals()?;
     let state = State { places: Semaphore::new(options.at_once), stopped: false.into(), failed: 0.into() };
-    scope(|s| {
+    let tally = scope(|s| {
         s.spawn(|| {
             signals.wait();
             state.stopped.store(true, Relaxed);
@@ -68,8 +68,10 @@ pub(crate) fn run(options: &Options) -> Outcome<Tally> {
         s.cancel();
         fetched?;
         let (done, repeated) = acknowledged?;
-        Ok(Tally { done, repeated, failed: state.failed.load(Relaxed) })
-    })
+        Outcome::Ok(Tally { done, repeated, failed: state.failed.load(Relaxed) })
+    })?;
+    store::leave(&mut Link::new(options))?;
+    Ok(tally)
 }
 
 /// Fetches as many as there are places, and starts a task for each.
@@ -80,8 +82,12 @@ fn fetch<'s>(
     jobs: &'s Scope<'s, '_>,
 ) -> Outcome<()> {
     let mut source = Source { link: Link::new(options), look_at: time::now(), from: "0-0".into() };
-    while !state.stopped.load(Relaxed) {
+    loop {
         let first = state.places.acquire();
+        // It may have been told to stop while it had no place.
+        if state.stopped.load(Relaxed) {
+            return Ok(());
+        }
         let places: Vec<_> = iter::once(first).chain(iter::from_fn(|| state.places.try_acquire())).collect();
         let fetched = source.next(places.len())?;
         for (job, place) in fetched.into_iter().zip(places) {
@@ -91,7 +97,6 @@ fn fetch<'s>(
             });
         }
     }
-    Ok(())
 }
 
 /// Does a job. One that fails, or takes too long, stays in the list of those in hand: it is taken over later, by anybody.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use corro::net::{TcpListener, TcpStream};
 use corro::signal::Signals;
 use corro::sync::Semaphore;
-use corro::{EventLoop, Runtime, scope, timeout};
+use corro::{EventLoop, Runtime, Scope, cancel_scope, scope, timeout};
 use lexopt::prelude::*;
 
 const SIGINT: i32 = 2;
@@ -44,9 +44,9 @@ const HELP: &str = "
   --help           this text";
 
 impl Settings {
-    /// Those of the command line. `more` are options of the program itself, by name, with a place for each.
-    pub(crate) fn parse(about: &str, addr: &str, more: &mut [(&str, &mut String)]) -> Settings {
-        let mut settings = Settings {
+    /// The usual ones.
+    pub(crate) fn new(addr: &str) -> Settings {
+        Settings {
             addr: addr.to_owned(),
             workers: Some(std::thread::available_parallelism().map_or(1, usize::from)),
             connections: 10_000,
@@ -54,7 +54,12 @@ impl Settings {
             idle: Duration::from_secs(60),
             quick: false,
             stopping: AtomicBool::new(false),
-        };
+        }
+    }
+
+    /// Those of the command line. `more` are options of the program itself, by name, with a place for each.
+    pub(crate) fn parse(about: &str, addr: &str, more: &mut [(&str, &mut String)]) -> Settings {
+        let mut settings = Settings::new(addr);
         if let Err(error) = settings.read(about, more) {
             eprintln!("{error}; --help tells which options there are");
             exit(2);
@@ -122,16 +127,14 @@ impl Settings {
         let mut signals = Signals::new(&[SIGINT, SIGTERM])?;
         let at = listener.local_addr()?;
         println!("listens at {at}");
-        let server = Server { settings: self, places: Semaphore::new(self.connections), open: Mutex::default() };
-        server.serve(listener, connection, || {
+        Server::new(self).serve(listener, connection, || {
             if self.quick {
                 client(at);
             } else {
                 signals.wait();
                 println!("stops: no new connections, and {:?} for those that there are", self.grace);
             }
-        });
-        Ok(())
+        })
     }
 }
 
@@ -148,7 +151,7 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or("a number of seconds is expected")
 }
 
-struct Server<'a> {
+pub(crate) struct Server<'a> {
     settings: &'a Settings,
     /// One for each connection.
     places: Semaphore,
@@ -162,35 +165,25 @@ struct Connections {
     stopped: bool,
 }
 
-impl Server<'_> {
+impl<'a> Server<'a> {
+    pub(crate) fn new(settings: &'a Settings) -> Server<'a> {
+        Server { settings, places: Semaphore::new(settings.connections), open: Mutex::default() }
+    }
+
     /// A lock of `std` will do: it is held for a moment, and nobody waits meanwhile.
     fn open(&self) -> MutexGuard<'_, Connections> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(
+    /// Takes connections until `until` returns, or until it cannot any more, and sees them to their end.
+    pub(crate) fn serve(
         &self,
         listener: TcpListener,
         connection: &(impl Fn(&TcpStream) -> io::Result<()> + Sync),
         until: impl FnOnce(),
-    ) {
+    ) -> io::Result<()> {
         scope(|s| {
-            let acceptor = s.spawn(move || {
-                loop {
-                    let place = self.places.acquire();
-                    match listener.accept() {
-                        Ok((stream, peer)) => drop(s.spawn(move || {
-                            let _place = place;
-                            self.attend(stream, peer, connection);
-                        })),
-                        Err(error) => eprintln!("cannot accept: {error}"),
-                    }
-                }
-            });
-            until();
-            acceptor.cancel();
-            // It ends as it was cancelled, and closes the listener: who comes now is refused at once.
-            let _ = acceptor.join();
+            let outcome = self.receive(s, listener, connection, until);
             self.end_inputs();
             // All places are free when all connections are through.
             let all = || drop(self.places.acquire_many(self.settings.connections));
@@ -198,7 +191,51 @@ impl Server<'_> {
                 eprintln!("{} connections are cut off", self.open().streams.len());
             }
             s.cancel();
+            outcome
+        })
+    }
+
+    fn receive<'s>(
+        &'s self,
+        s: &'s Scope<'s, '_>,
+        listener: TcpListener,
+        connection: &'s (impl Fn(&TcpStream) -> io::Result<()> + Sync),
+        until: impl FnOnce(),
+    ) -> io::Result<()> {
+        let mut acceptor = None;
+        // There is nothing to wait for any more when nobody is received.
+        let _ = cancel_scope(|waiting| {
+            let waiting = waiting.clone();
+            acceptor = Some(s.spawn(move || {
+                let error = self.accept(s, &listener, connection);
+                waiting.cancel();
+                error
+            }));
+            until();
         });
+        let acceptor = acceptor.expect("it was started");
+        acceptor.cancel();
+        // It ends as it was cancelled, and closes the listener: who comes now is refused at once.
+        acceptor.join().map_or(Ok(()), Err)
+    }
+
+    /// Receives one after the other, each in a task, until there is an error. What passes by itself is none.
+    fn accept<'s>(
+        &'s self,
+        s: &'s Scope<'s, '_>,
+        listener: &TcpListener,
+        connection: &'s (impl Fn(&TcpStream) -> io::Result<()> + Sync),
+    ) -> io::Error {
+        loop {
+            let place = self.places.acquire();
+            match listener.accept() {
+                Ok((stream, peer)) => drop(s.spawn(move || {
+                    let _place = place;
+                    self.attend(stream, peer, connection);
+                })),
+                Err(error) => return io::Error::new(error.kind(), format!("cannot accept connections: {error}")),
+            }
+        }
     }
 
     fn attend(&self, stream: TcpStream, peer: SocketAddr, connection: impl Fn(&TcpStream) -> io::Result<()>) {

@@ -16,7 +16,7 @@ pub(crate) use self::identity::Identity;
 use crate::web::connection::Stream;
 
 /// One side of a connection, `C`, over a stream.
-pub(crate) struct Tls<C: Sized, T: Read + Write + Sized>(StreamOwned<C, T>);
+pub(crate) struct Tls<C, T: Read + Write>(StreamOwned<C, T>);
 
 /// Receives a client. The handshake has to be through in time.
 ///

@@ -38,7 +38,7 @@ impl Body {
             match self.step(connection.input.bytes())? {
                 Step::Data(count) => return Ok(Some(count)),
                 Step::Skip(count) => connection.input.consume(count),
-                Step::More => connection.more()?,
+                Step::More => connection.more_of_body()?,
                 Step::Done => return Ok(None),
             }
         }

@@ -2,11 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use corro::net::TcpStream;
 
 use super::input::Input;
+use super::limits::Limits;
+use super::pace::Pace;
 use super::response::{REQUEST_TIMEOUT, Status};
 
 /// What a connection runs over.
@@ -63,22 +65,23 @@ const KEPT: usize = 16 * 1024;
 
 pub(crate) struct Connection<S> {
     stream: S,
+    pace: Pace,
     pub(crate) input: Input,
     /// What is still to be written; whoever answers appends to it.
     pub(crate) output: Vec<u8>,
 }
 
 impl<S: Stream> Connection<S> {
-    pub(crate) fn new(stream: S, most_input: usize) -> Connection<S> {
-        Connection { stream, input: Input::new(most_input), output: Vec::new() }
+    pub(crate) fn new(stream: S, limits: &Limits) -> Connection<S> {
+        Connection { stream, pace: Pace::new(limits), input: Input::new(limits.head), output: Vec::new() }
     }
 
     /// Writes what there is to write, with one call as a rule.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         if !self.output.is_empty() {
-            self.stream.write_all(&self.output)?;
-            self.stream.flush()?;
-            self.output.clear();
+            let Connection { stream, pace, output, .. } = self;
+            pace.write(output.len(), || stream.write_all(output).and_then(|()| stream.flush()))?;
+            output.clear();
         }
         Ok(())
     }
@@ -97,23 +100,27 @@ impl<S: Stream> Connection<S> {
     /// Waits between requests. It is false if there will be none: the client has left, or says nothing.
     pub(crate) fn next(&mut self) -> io::Result<bool> {
         self.flush()?;
+        self.pace.restart();
         self.output.shrink_to(KEPT);
+        self.input.shrink_to(KEPT);
         match self.fill() {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
             read => Ok(read? > 0),
         }
     }
 
-    /// Waits for more of a request that has begun. A client that says nothing for too long is refused.
-    pub(crate) fn more(&mut self) -> Result<(), Failure> {
+    /// Waits within a head. All of it has to come in time, however often a little comes.
+    pub(crate) fn more_of_head(&mut self, due: Instant) -> Result<(), Failure> {
         // A client that takes nothing for too long is another matter.
         self.flush()?;
-        match self.fill() {
-            Ok(0) => Err(Failure::Over),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(Failure::Refused(REQUEST_TIMEOUT)),
-            Err(error) => Err(error.into()),
-        }
+        let left = due.saturating_duration_since(corro::time::now());
+        more(corro::timeout(left, || self.fill()).unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into())))
+    }
+
+    /// Waits within a body, which has to come at a pace.
+    pub(crate) fn more_of_body(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        more(self.pace.read(|| self.input.read_from(&mut self.stream)))
     }
 
     /// Ends the connection so that the client gets all of the output.
@@ -121,8 +128,9 @@ impl<S: Stream> Connection<S> {
     /// Closing a socket while input is unread, or comes later, makes the system tell the client of an error, and the
     /// client may lose the answer by that. So the output is ended first, and the input read to its end, within limits.
     pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.pace.restart();
         self.flush()?;
-        self.stream.end_output()?;
+        self.pace.write(0, || self.stream.end_output())?;
         if !self.input.is_at_end() {
             // It is gone in either case.
             let _ = corro::timeout(LINGER, || self.discard());
@@ -137,5 +145,15 @@ impl<S: Stream> Connection<S> {
             count += self.input.read_from(&mut self.stream)?;
         }
         Ok(())
+    }
+}
+
+/// What has come of a request. A client that says nothing for too long is refused.
+fn more(read: io::Result<usize>) -> Result<(), Failure> {
+    match read {
+        Ok(0) => Err(Failure::Over),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(Failure::Refused(REQUEST_TIMEOUT)),
+        Err(error) => Err(error.into()),
     }
 }

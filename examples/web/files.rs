@@ -1,8 +1,9 @@
 //! The files of a folder.
 //!
-//! Nothing outside of the folder is given, not by `..` and not by a link that leads out of it. (Who may change the folder
-//! is trusted: the check and the opening are two steps.)
+//! Nothing outside of the folder is given, not by `..` and not by a link that leads out of it; and nothing hidden in it.
+//! (Who may change the folder is trusted: the check and the opening are two steps.)
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -66,6 +67,13 @@ impl Files {
 }
 
 impl Opened {
+    fn new(path: &Path) -> io::Result<Opened> {
+        let file = fs::File::open(path)?;
+        let metadata = file.metadata()?;
+        let modified = date::seconds(metadata.modified()?);
+        Ok(Opened { file, length: metadata.len(), modified, kind: kind_of(path) })
+    }
+
     pub(crate) fn share(&self, conditions: &Conditions<'_>) -> Share {
         let since = conditions.modified_since.and_then(date::parse);
         if since.is_some_and(|since| self.modified <= since) {
@@ -86,33 +94,30 @@ impl Opened {
 
 fn open(root: &Path, relative: &Relative) -> io::Result<Result<Found, Status>> {
     let Some((path, metadata)) = within(root, &root.join(&relative.path))? else { return Ok(Err(NOT_FOUND)) };
-    if metadata.is_dir() {
-        if !relative.is_folder {
-            return Ok(Ok(Found::Folder(path::location(relative))));
-        }
-        let index = within(root, &path.join("index.html"))?;
-        return open_file(index.filter(|(_, metadata)| metadata.is_file()));
+    let found = match (metadata.is_dir(), relative.is_folder) {
+        (true, false) => return Ok(Ok(Found::Folder(path::location(relative)))),
+        (true, true) => within(root, &path.join("index.html"))?,
+        (false, true) => None,
+        (false, false) => Some((path, metadata)),
+    };
+    match found {
+        Some((path, metadata)) if metadata.is_file() => Ok(Ok(Found::File(Opened::new(&path)?))),
+        // What is neither a file nor a folder is not opened: a pipe would wait for its other end.
+        _ => Ok(Err(NOT_FOUND)),
     }
-    // What is neither a file nor a folder is not opened: a pipe would wait for its other end.
-    open_file(Some((path, metadata)).filter(|(_, metadata)| metadata.is_file() && !relative.is_folder))
 }
 
-/// Where a path leads in truth, if that is within the folder.
+/// Where a path leads in truth, if that is within the folder and not hidden there.
 fn within(root: &Path, path: &Path) -> io::Result<Option<(PathBuf, fs::Metadata)>> {
     let path = fs::canonicalize(path)?;
-    if !path.starts_with(root) {
-        return Ok(None);
+    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    match path.strip_prefix(root) {
+        Ok(below) if !below.iter().any(is_hidden) => {
+            let metadata = fs::metadata(&path)?;
+            Ok(Some((path, metadata)))
+        }
+        _ => Ok(None),
     }
-    let metadata = fs::metadata(&path)?;
-    Ok(Some((path, metadata)))
-}
-
-fn open_file(found: Option<(PathBuf, fs::Metadata)>) -> io::Result<Result<Found, Status>> {
-    let Some((path, _)) = found else { return Ok(Err(NOT_FOUND)) };
-    let file = fs::File::open(&path)?;
-    let metadata = file.metadata()?;
-    let modified = date::seconds(metadata.modified()?);
-    Ok(Ok(Found::File(Opened { file, length: metadata.len(), modified, kind: kind_of(&path) })))
 }
 
 fn status_of(error: &io::Error) -> Status {

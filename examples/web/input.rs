@@ -43,6 +43,14 @@ impl Input {
         debug_assert!(self.start <= self.end);
     }
 
+    /// Gives memory back beyond so many bytes. Nothing may be waiting here.
+    pub(crate) fn shrink_to(&mut self, most: usize) {
+        debug_assert!(self.is_empty());
+        (self.start, self.end) = (0, 0);
+        self.buffer.truncate(most);
+        self.buffer.shrink_to(most);
+    }
+
     /// Reads once; 0 is the end. The bytes that wait must be fewer than `most`.
     ///
     /// TLS takes an end without a goodbye for an error. Here it is an end: every request tells where it ends itself.

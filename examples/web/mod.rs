@@ -14,14 +14,15 @@
 //! The order in which the files are best read: [`connection`], [`request`], [`site`], [`reply`], [`body`].
 
 pub(crate) mod body;
-pub(crate) mod check;
 pub(crate) mod chunks;
+pub(crate) mod coming;
 pub(crate) mod connection;
 pub(crate) mod date;
 pub(crate) mod files;
 pub(crate) mod input;
 pub(crate) mod limits;
 pub(crate) mod options;
+pub(crate) mod pace;
 pub(crate) mod path;
 pub(crate) mod range;
 pub(crate) mod reply;
@@ -30,18 +31,17 @@ pub(crate) mod response;
 pub(crate) mod site;
 
 use std::io;
-use std::time::Instant;
 
+use self::coming::Coming;
 use self::connection::{Connection, Failure, Stream};
 use self::reply::Ending;
-use self::response::REQUEST_TIMEOUT;
 use self::site::Site;
 
 /// Serves one client until it or its request ends the connection.
 ///
 /// `stopping` tells whether the server takes no more requests than it has; the input ends by itself then.
 pub(crate) fn serve(stream: impl Stream, site: &Site, stopping: &dyn Fn() -> bool) -> io::Result<()> {
-    let mut connection = Connection::new(stream, site.limits.head);
+    let mut connection = Connection::new(stream, &site.limits);
     match serve_requests(&mut connection, site, stopping) {
         Ok(()) | Err(Failure::Over) => {}
         Err(Failure::Refused(status)) => response::refuse(&mut connection.output, status),
@@ -55,31 +55,27 @@ fn serve_requests(
     site: &Site,
     stopping: &dyn Fn() -> bool,
 ) -> Result<(), Failure> {
-    let mut due = None;
+    let limits = &site.limits;
+    let mut coming = Coming::default();
     loop {
-        match request::parse(connection.input.bytes(), &site.limits)? {
+        let bytes = connection.input.bytes();
+        let parsed = if coming.may_be_whole(bytes, limits.head) { request::parse(bytes, limits)? } else { None };
+        match parsed {
             Some((request, length)) => {
-                due = None;
+                coming = Coming::default();
                 let answer = site.answer(&request);
                 let terms = request.terms;
                 connection.input.consume(length);
-                if reply::send(connection, answer, terms, &site.limits, stopping)? == Ending::Closes {
+                if reply::send(connection, answer, terms, limits, stopping)? == Ending::Closes {
                     return Ok(());
                 }
             }
-            None if connection.input.is_empty() => {
+            None if bytes.is_empty() => {
                 if !connection.next()? {
                     return Ok(());
                 }
             }
-            None => wait_for_rest(connection, *due.get_or_insert_with(|| corro::time::now() + site.limits.head_time))?,
+            None => connection.more_of_head(coming.due(limits.head_time))?,
         }
     }
-}
-
-/// Waits within a head. All of it has to come in time, however often a little comes.
-fn wait_for_rest(connection: &mut Connection<impl Stream>, due: Instant) -> Result<(), Failure> {
-    connection.flush()?;
-    let left = due.saturating_duration_since(corro::time::now());
-    corro::timeout(left, || connection.more()).unwrap_or(Err(Failure::Refused(REQUEST_TIMEOUT)))
 }

@@ -11,7 +11,7 @@ use super::date;
 use super::files::{Opened, Share};
 use super::limits::Limits;
 use super::request::{Framing, Terms, Version};
-use super::response::{CONTINUE, Head, LAST_CHUNK, NOT_MODIFIED, OK, PARTIAL_CONTENT, PLAIN, push_chunk};
+use super::response::{CONTINUE, Head, LAST_CHUNK, NOT_MODIFIED, OK, PARTIAL_CONTENT, PLAIN, Status, push_chunk};
 use super::site::Answer;
 
 /// A file is read and written in pieces of this size.
@@ -114,7 +114,7 @@ impl Reply {
         self.text(output, text);
     }
 
-    fn status(&self, output: &mut Vec<u8>, status: super::response::Status, field: Option<(&str, String)>) {
+    fn status(&self, output: &mut Vec<u8>, status: Status, field: Option<(&str, String)>) {
         let mut head = Head::new(output, status);
         if let Some((name, value)) = &field {
             head = head.field(name, value);

@@ -1,7 +1,7 @@
 //! The head of a request: from bytes to what matters of it, or to the status that refuses it.
 //!
 //! Two servers in a row that understand one request differently can be led to take part of it for another one. So what is
-//! ambiguous is refused: two lengths, a length and chunks, folded lines, a second host.
+//! ambiguous is refused: two lengths, a length and chunks, folded lines, a second host, a line that ends with LF alone.
 
 use std::mem::MaybeUninit;
 use std::str;
@@ -16,8 +16,8 @@ use super::response::{
 #[derive(Debug)]
 pub(crate) struct Request<'b> {
     pub(crate) method: &'b str,
-    /// Begins with a slash.
-    pub(crate) target: &'b str,
+    /// Begins with a slash, and has no query. But `OPTIONS` may have a `*`, and `CONNECT` has `host:port`.
+    pub(crate) path: &'b str,
     pub(crate) conditions: Conditions<'b>,
     pub(crate) terms: Terms,
 }
@@ -62,6 +62,7 @@ pub(crate) fn parse<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Option<(Requ
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(bytes, &mut fields[..limits.fields]) {
+        Ok(httparse::Status::Complete(length)) if has_bare_line_end(&bytes[..length]) => Err(BAD_REQUEST),
         Ok(httparse::Status::Complete(length)) if length <= limits.head => Ok(Some((Request::new(&parsed)?, length))),
         Ok(httparse::Status::Partial) if bytes.len() < limits.head => Ok(None),
         Ok(_) if parsed.version.is_none() => Err(URI_TOO_LONG),
@@ -86,26 +87,45 @@ impl<'b> Request<'b> {
             expects_continue: fields.expects_continue && version == Version::Http11,
             framing: fields.framing(version)?,
         };
-        let target = path_of(parsed.path.unwrap_or_default()).ok_or(BAD_REQUEST)?;
-        Ok(Request { method, target, conditions: fields.conditions, terms })
-    }
-
-    /// The target without the query.
-    pub(crate) fn path(&self) -> &'b str {
-        self.target.split_once('?').map_or(self.target, |(path, _query)| path)
+        let path = path_of(method, parsed.path.unwrap_or_default()).ok_or(BAD_REQUEST)?;
+        Ok(Request { method, path, conditions: fields.conditions, terms })
     }
 }
 
-/// `http://host/path` is for proxies, but a server has to understand it. `*` and `host:port` name no page.
-fn path_of(target: &str) -> Option<&str> {
-    if target.starts_with('/') {
-        return Some(target);
+/// For httparse a line may end with LF alone. CR alone is wrong for it too, so counting will do.
+fn has_bare_line_end(head: &[u8]) -> bool {
+    let count = |wanted: u8| head.iter().filter(|&&byte| byte == wanted).count();
+    count(b'\n') > count(b'\r')
+}
+
+/// The path of a target; what else it may be, as it is.
+fn path_of<'b>(method: &str, target: &'b str) -> Option<&'b str> {
+    match method {
+        "CONNECT" => is_place(target).then_some(target),
+        "OPTIONS" if target == "*" => Some(target),
+        _ if target.starts_with('/') => Some(without_query(target)),
+        _ => path_of_address(target),
     }
+}
+
+/// `http://host/path` is for proxies, but a server has to understand it.
+fn path_of_address(target: &str) -> Option<&str> {
     let (scheme, rest) = target.split_once("://")?;
     if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return None;
     }
+    let rest = without_query(rest);
     Some(rest.find('/').map_or("/", |slash| &rest[slash..]))
+}
+
+fn without_query(target: &str) -> &str {
+    target.split_once('?').map_or(target, |(path, _query)| path)
+}
+
+/// Whether it is `host:port`.
+fn is_place(target: &str) -> bool {
+    let is_port = |port: &str| length(port).is_ok_and(|port| port <= u64::from(u16::MAX));
+    target.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && !host.contains(['/', '?']) && is_port(port))
 }
 
 /// The fields that matter.
@@ -135,29 +155,20 @@ impl<'b> Fields<'b> {
     }
 
     fn take(&mut self, header: &Header<'b>) -> Result<(), Status> {
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        if is("host") {
-            once(&mut self.host, text(header)?)
-        } else if is("connection") {
-            self.take_connection(text(header)?);
-            Ok(())
-        } else if is("content-length") {
-            once(&mut self.length, length(text(header)?)?)
-        } else if is("transfer-encoding") {
-            self.take_coding(text(header)?)
-        } else if is("expect") {
-            self.expects_continue = text(header)?.eq_ignore_ascii_case("100-continue");
-            if self.expects_continue { Ok(()) } else { Err(EXPECTATION_FAILED) }
-        } else if is("if-modified-since") {
-            once(&mut self.conditions.modified_since, text(header)?)
-        } else if is("range") {
-            once(&mut self.conditions.range, text(header)?)
-        } else if is("if-range") {
-            once(&mut self.conditions.if_range, text(header)?)
-        } else {
-            self.none_match |= is("if-none-match");
-            Ok(())
+        match lower_case(header.name, &mut [0; LONGEST_NAME]) {
+            b"host" => once(&mut self.host, text(header)?)?,
+            b"connection" => self.take_connection(text(header)?),
+            b"content-length" => once(&mut self.length, length(text(header)?)?)?,
+            b"transfer-encoding" => self.take_coding(text(header)?)?,
+            b"expect" if text(header)?.eq_ignore_ascii_case("100-continue") => self.expects_continue = true,
+            b"expect" => return Err(EXPECTATION_FAILED),
+            b"if-modified-since" => once(&mut self.conditions.modified_since, text(header)?)?,
+            b"range" => once(&mut self.conditions.range, text(header)?)?,
+            b"if-range" => once(&mut self.conditions.if_range, text(header)?)?,
+            b"if-none-match" => self.none_match = true,
+            _ => {}
         }
+        Ok(())
     }
 
     fn take_connection(&mut self, list: &str) {
@@ -183,6 +194,17 @@ impl<'b> Fields<'b> {
             (true, _) => Err(BAD_REQUEST),
         }
     }
+}
+
+/// The length of `transfer-encoding` and `if-modified-since`.
+const LONGEST_NAME: usize = 17;
+
+/// The name in small letters, or nothing if it is too long to matter.
+fn lower_case<'p>(name: &str, place: &'p mut [u8; LONGEST_NAME]) -> &'p [u8] {
+    let Some(place) = place.get_mut(..name.len()) else { return b"" };
+    place.copy_from_slice(name.as_bytes());
+    place.make_ascii_lowercase();
+    place
 }
 
 fn text<'b>(header: &Header<'b>) -> Result<&'b str, Status> {

@@ -37,7 +37,7 @@ const FRONT: &str = "<!doctype html>
 ";
 const HELLO: &str = "Hello, world!";
 /// The methods that are known here, without those that some page understands.
-const OTHER_METHODS: [&str; 6] = ["CONNECT", "DELETE", "OPTIONS", "PATCH", "PUT", "TRACE"];
+const OTHER_METHODS: [&str; 5] = ["DELETE", "OPTIONS", "PATCH", "PUT", "TRACE"];
 
 impl Site {
     /// # Errors
@@ -48,13 +48,14 @@ impl Site {
     }
 
     pub(crate) fn answer(&self, request: &Request<'_>) -> Answer {
-        match (request.method, request.path()) {
+        match (request.method, request.path) {
             ("POST", "/echo") if request.terms.framing == Framing::None => Answer::Status(LENGTH_REQUIRED, None),
             ("POST", "/echo") => Answer::Echo,
             ("GET" | "HEAD", "/echo") => not_allowed("POST"),
             ("GET" | "HEAD", "/hello") => Answer::Page { kind: PLAIN, text: HELLO },
             ("GET" | "HEAD", path) => self.page(path, request),
             ("POST", _) => not_allowed("GET, HEAD"),
+            ("OPTIONS", "*") => not_allowed("GET, HEAD, POST"),
             (method, path) if OTHER_METHODS.contains(&method) => {
                 not_allowed(if path == "/echo" { "POST" } else { "GET, HEAD" })
             }

@@ -29,7 +29,7 @@ use super::{Direction, oneshot::Oneshots};
 use crate::task::prefetch;
 
 /// Events taken by one call. Not more: what they had fetched ahead should still be in the caches when the tasks run.
-const EVENTS: usize = 64;
+pub(crate) const EVENTS: usize = 64;
 /// How far ahead of an event the processor is told to fetch what the event will touch. With many connections nothing of one
 /// is in the caches when its turn comes.
 const AHEAD: usize = 8;
@@ -111,15 +111,16 @@ impl Reactor {
         registry.slots.len() - registry.free.len()
     }
 
-    /// Waits once, at most for `timeout`, and wakes those whose descriptors became ready.
-    pub(super) fn poll(&self, timeout: Option<Duration>, events: &mut Events, oneshots: &Oneshots) -> io::Result<()> {
+    /// Waits once, at most for `timeout`, and wakes those whose descriptors became ready. Whether there may be more of them.
+    pub(super) fn poll(&self, timeout: Option<Duration>, events: &mut Events, oneshots: &Oneshots) -> io::Result<bool> {
         let timeout = timeout.map(to_timespec);
         events.raw.reserve(EVENTS);
         match epoll::wait(&self.epoll, spare_capacity(&mut events.raw), timeout.as_ref()) {
             Ok(_) => {}
-            Err(Errno::INTR) => return Ok(()),
+            Err(Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
+        let is_full = events.raw.len() >= EVENTS;
         let look_at_oneshots = self.collect(events);
         for (number, (source, flags)) in events.ready.iter().enumerate() {
             if let Some((later, _)) = events.ready.get(number + AHEAD) {
@@ -128,7 +129,8 @@ impl Reactor {
             source.deliver(*flags);
         }
         events.ready.clear();
-        if look_at_oneshots { oneshots.dispatch() } else { Ok(()) }
+        let oneshots_are_full = look_at_oneshots && oneshots.dispatch()?;
+        Ok(is_full || oneshots_are_full)
     }
 
     /// Turns events into sources. Returns whether a one-shot wait is over.

@@ -40,8 +40,8 @@ use self::epoll::{Events, Reactor};
 use self::oneshot::{Oneshots, Then};
 use crate::task::{self, Callback, Reason, Trigger, Waker};
 
-pub(crate) use self::epoll::Notifier;
 pub(crate) use self::epoll::poll_now;
+pub(crate) use self::epoll::{EVENTS, Notifier};
 pub(crate) use self::oneshot::WaitKey;
 pub(crate) use self::source::{CountedWait, Seen, Source};
 pub(crate) use self::timer::{Key as TimerKey, Timers};
@@ -180,7 +180,7 @@ impl Driver {
     ///
     /// # Errors
     /// What epoll reports; an interrupted wait is none.
-    pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<()> {
+    pub(crate) fn poll(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let mut events = self.events.take();
         let polled = self.reactor.poll(timeout, &mut events, &self.oneshots);
         self.events.set(events);
@@ -309,6 +309,12 @@ pub(crate) fn with_current<T>(f: impl FnOnce(Option<&Driver>) -> T) -> T {
     // SAFETY: the pointer is null or comes from `enter`, whose result borrows the driver and, when that borrow
     // ends, puts the pointer of before back. The worker holds that result as long as its tasks run.
     f(unsafe { CURRENT.get().as_ref() })
+}
+
+/// The current driver's own number among all that ever were.
+#[cfg(feature = "futures-io")]
+pub(crate) fn number() -> Option<u64> {
+    with_current(|driver| driver.map(|driver| driver.reactor.number))
 }
 
 /// The time, by the clock of the current driver if there is one.

@@ -111,20 +111,21 @@ impl Oneshots {
         thens
     }
 
-    /// Calls back everybody whose descriptor is ready.
-    pub(super) fn dispatch(&self) -> io::Result<()> {
-        let Some(inner) = self.inner.get() else { return Ok(()) };
+    /// Calls back those whose descriptors are ready. Whether there may be more of them.
+    pub(super) fn dispatch(&self) -> io::Result<bool> {
+        let Some(inner) = self.inner.get() else { return Ok(false) };
         let mut events = Vec::with_capacity(EVENTS);
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         match epoll::wait(inner, spare_capacity(&mut events), Some(&at_once)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+        let is_full = events.len() >= EVENTS;
         for event in events {
             let (generation, fd) = from_token(event.data.u64());
             self.deliver(fd, generation, event.flags);
         }
-        Ok(())
+        Ok(is_full)
     }
 
     fn deliver(&self, fd: RawFd, generation: u32, flags: EventFlags) {

@@ -64,13 +64,13 @@ impl Source {
     #[inline]
     pub(crate) fn set_drained(&self, seen: Seen) {
         // Relaxed: a hint. Who sees an old one tries in vain.
-        self.readiness.read.drained.store(seen.0, Relaxed);
+        self.readiness.drained.store(seen.0, Relaxed);
     }
 
     /// Whether a task may wait before it tries to read: there is nothing, and what comes will be an event.
     #[inline]
     pub(crate) fn is_drained(&self, seen: Seen) -> bool {
-        self.readiness.read.is_drained(seen) && task::mode() == Mode::Task
+        self.readiness.is_drained(seen) && task::mode() == Mode::Task
     }
 
     /// Waits until an event came that is not among those `seen`, or the deadline has passed. May return early.
@@ -132,22 +132,22 @@ impl Drop for Source {
 }
 
 /// Who waits for which direction.
-#[derive(Default)]
 pub(crate) struct Readiness {
     /// Of the tasks that wait, the one that came last.
     waiter: Hint,
     read: Side,
     write: Side,
+    /// How many events its reader had seen when a short read began, set by that reader; at first a number that no count
+    /// reaches.
+    drained: AtomicU64,
+    /// An end, an error or urgent data had their event. Set by the driver before it counts that, and never taken back.
+    ends: AtomicBool,
 }
 
 struct Side {
     monitor: Monitor<(), ()>,
     /// Changed under the lock of the monitor only.
     events: AtomicU64,
-    /// So many events there were when it was drained.
-    drained: AtomicU64,
-    /// After this a short read says nothing: the end, an error or urgent data lie behind it, whose event has been.
-    ends: AtomicBool,
 }
 
 impl Readiness {
@@ -163,11 +163,21 @@ impl Readiness {
         self.waiter.prefetch();
     }
 
+    /// Whether all that can still come is an event that is not among those `seen`.
+    ///
+    /// The short read has taken all that the socket had. What came to the socket after that queues an event, also if one
+    /// was queued but not fetched before; so the count will be another. What was there before, but behind the bytes that a
+    /// read gives, is an end, an error or urgent data: their event is yet to come, or it has set `ends`.
+    #[inline]
+    fn is_drained(&self, seen: Seen) -> bool {
+        self.drained.load(Relaxed) == seen.0 && !self.ends.load(Relaxed)
+    }
+
     /// Wakes those whom an event concerns.
     pub(super) fn deliver(&self, flags: EventFlags) {
         let broken = EventFlags::HUP | EventFlags::ERR;
         if flags.intersects(EventFlags::PRI | EventFlags::RDHUP | broken) {
-            self.read.ends.store(true, Relaxed);
+            self.ends.store(true, Relaxed);
         }
         if flags.intersects(EventFlags::IN | EventFlags::PRI | EventFlags::RDHUP | broken) {
             self.read.wake();
@@ -178,24 +188,20 @@ impl Readiness {
     }
 }
 
-impl Default for Side {
-    fn default() -> Side {
-        let (events, drained) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
-        Side { monitor: Monitor::new(()), events, drained, ends: AtomicBool::new(false) }
+impl Default for Readiness {
+    fn default() -> Readiness {
+        let side = || Side { monitor: Monitor::new(()), events: AtomicU64::new(0) };
+        let (drained, ends) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        Readiness { waiter: Hint::default(), read: side(), write: side(), drained, ends }
     }
 }
 
 impl Side {
     /// The monitor's lock orders the look that decides, and a stale count before an attempt only makes for one more
-    /// attempt. Acquire: with the count of the event that told of the end comes that it `ends`.
+    /// attempt. Acquire, with the Release in `wake`: who sees the count of an event sees that it has set `ends`.
     #[inline]
     fn seen(&self) -> Seen {
         Seen(self.events.load(Acquire))
-    }
-
-    #[inline]
-    fn is_drained(&self, seen: Seen) -> bool {
-        self.drained.load(Relaxed) == seen.0 && !self.ends.load(Relaxed)
     }
 
     fn wait(&self, reason: Reason, seen: Seen, deadline: Option<Instant>) {
@@ -252,9 +258,9 @@ mod tests {
         let source = Source::new(&reader);
         let is_drained = || {
             let seen = source.seen(Direction::Read);
-            let before = source.readiness.read.is_drained(seen);
+            let before = source.readiness.is_drained(seen);
             source.set_drained(seen);
-            (before, source.readiness.read.is_drained(seen))
+            (before, source.readiness.is_drained(seen))
         };
         assert_eq!(is_drained(), (false, true));
         source.readiness.deliver(EventFlags::IN);
@@ -264,8 +270,8 @@ mod tests {
         for end in [EventFlags::RDHUP, EventFlags::HUP, EventFlags::ERR, EventFlags::PRI] {
             let readiness = Readiness::default();
             readiness.deliver(end);
-            readiness.read.drained.store(readiness.read.seen().0, Relaxed);
-            assert!(!readiness.read.is_drained(readiness.read.seen()));
+            readiness.drained.store(readiness.read.seen().0, Relaxed);
+            assert!(!readiness.is_drained(readiness.read.seen()));
         }
     }
 

@@ -16,18 +16,23 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::HalfClose;
 use super::polled::{Polled, retry_interrupted};
-use crate::driver::{Direction, Seen, would_suspend};
+use crate::cancellation::shield;
+use crate::driver::{self, Direction, Seen, would_suspend};
 use crate::task::{self, JoinHandle, Mode};
+
+/// How long a poll waits at a time where no task can do so for it.
+const LAST_WAIT: Duration = Duration::from_millis(1);
 
 /// A stream as [`AsyncRead`] and [`AsyncWrite`], for futures that [`block_on`](crate::block_on) runs: a
 /// [`TcpStream`](crate::net::TcpStream), a [`UnixStream`](crate::net::UnixStream).
 ///
-/// In a task a poll never waits. On a plain thread, which has nothing that could wait beside it, a poll blocks. The
+/// In a task a poll never waits; of polls that are ready at once, one in 256 lets the other tasks have their turn. On a plain thread, which has nothing that could wait beside it, a poll blocks. The
 /// timeouts of the stream do not count here: a future has a [`timeout`](crate::timeout()) around its `block_on`.
 ///
 /// Needs the feature `futures-io`.
@@ -95,6 +100,11 @@ impl<S: Stream> Async<S> {
             Direction::Read => &mut self.reading,
             Direction::Write => &mut self.writing,
         };
+        // Not in the middle of somebody's future: `block_on` gives way, and may be cancelled, when it is pending.
+        if task::spend_operation() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             let polled = self.stream.polled();
             let seen = polled.seen(direction);
@@ -105,7 +115,7 @@ impl<S: Stream> Async<S> {
             match task::mode() {
                 Mode::Task if wait.poll(&self.stream, direction, seen, context)?.is_pending() => return Poll::Pending,
                 Mode::Task => {}
-                Mode::Thread => polled.wait(direction, seen)?,
+                Mode::Thread => polled.wait(direction, seen, None)?,
                 Mode::Unwinding => return Poll::Ready(Err(would_suspend())),
                 Mode::Callback => task::refuse_callback(),
             }
@@ -155,13 +165,21 @@ impl<S: fmt::Debug> fmt::Debug for Async<S> {
 
 /// The task that waits in one direction, if there is one.
 #[derive(Default)]
-struct Wait(Option<(JoinHandle<()>, Arc<Mutex<Told>>)>);
+struct Wait(Option<Waiting>);
+
+struct Waiting {
+    task: JoinHandle<()>,
+    told: Arc<Mutex<Told>>,
+    /// Whose task it is.
+    driver: Option<u64>,
+}
 
 /// What that task and the one that polls tell each other.
 #[derive(Default)]
 struct Told {
     waker: Option<Waker>,
     outcome: Option<io::Result<()>>,
+    was_cancelled: bool,
 }
 
 impl Wait {
@@ -173,41 +191,55 @@ impl Wait {
         seen: Seen,
         context: &Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some((_, told)) = &self.0 {
-            let mut told = lock(told);
-            match told.outcome.take() {
-                None => {
-                    let before = told.waker.replace(context.waker().clone());
-                    drop(told);
-                    drop(before);
-                    return Poll::Pending;
-                }
-                Some(outcome) => {
-                    drop(told);
-                    self.0 = None;
-                    // The event may be one that was seen before the attempt; then the next round waits for another.
-                    return Poll::Ready(outcome);
-                }
+        let here = driver::number();
+        if let Some(waiting) = &self.0 {
+            let mut told = lock(&waiting.told);
+            let (outcome, was_cancelled) = (told.outcome.take(), told.was_cancelled);
+            if outcome.is_none() && waiting.driver == here {
+                let before = told.waker.replace(context.waker().clone());
+                drop(told);
+                drop(before);
+                return Poll::Pending;
+            }
+            drop(told);
+            let is_of_here = waiting.driver == here;
+            // One of another scheduler is not waited for: nobody says that it still runs.
+            self.end();
+            if was_cancelled && is_of_here {
+                // This scheduler ends and cancels every new task, but who polls is shielded. So it waits itself; not for long,
+                // since its future may wait for something else as well.
+                let until = driver::now().checked_add(LAST_WAIT);
+                return Poll::Ready(shield(|| stream.polled().wait(direction, seen, until)));
+            }
+            if let Some(outcome) = outcome {
+                // The event may be one that was seen before the attempt; then the next round waits for another.
+                return Poll::Ready(outcome);
             }
         }
-        let told = Arc::new(Mutex::new(Told { waker: Some(context.waker().clone()), outcome: None }));
-        let (stream, tell) = (stream.clone(), TellAtEnd(told.clone()));
-        let waiting = task::spawn_local(move || {
-            let outcome = stream.polled().wait(direction, seen);
+        let told = Arc::new(Mutex::new(Told { waker: Some(context.waker().clone()), ..Told::default() }));
+        let (waits_for, tell) = (stream.clone(), TellAtEnd(told.clone()));
+        let task = task::spawn_local(move || {
+            let outcome = waits_for.polled().wait(direction, seen, None);
             // Closed before anybody is told, if nobody else has it.
-            drop(stream);
+            drop(waits_for);
             tell.end(outcome);
         });
-        self.0 = Some((waiting, told));
+        self.0 = Some(Waiting { task, told, driver: here });
         Poll::Pending
+    }
+
+    fn end(&mut self) {
+        if let Some(Waiting { task, told, .. }) = self.0.take() {
+            let waker = lock(&told).waker.take();
+            drop(waker);
+            task.cancel();
+        }
     }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if let Some((waiting, _)) = &self.0 {
-            waiting.cancel();
-        }
+        self.end();
     }
 }
 
@@ -215,20 +247,21 @@ impl Drop for Wait {
 struct TellAtEnd(Arc<Mutex<Told>>);
 
 impl TellAtEnd {
-    fn end(&self, outcome: io::Result<()>) {
-        let mut told = lock(&self.0);
-        let waker = if told.outcome.is_none() { mem::take(&mut told.waker) } else { None };
-        told.outcome.get_or_insert(outcome);
-        drop(told);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    fn end(self, outcome: io::Result<()>) {
+        lock(&self.0).outcome = Some(outcome);
     }
 }
 
 impl Drop for TellAtEnd {
     fn drop(&mut self) {
-        self.end(Ok(()));
+        let mut told = lock(&self.0);
+        told.was_cancelled = told.outcome.is_none();
+        told.outcome.get_or_insert(Ok(()));
+        let waker = mem::take(&mut told.waker);
+        drop(told);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 }
 

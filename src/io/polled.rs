@@ -48,10 +48,10 @@ impl<S: AsFd> Polled<S> {
         self.source.seen(direction)
     }
 
-    /// Waits for an event that is not among those `seen`.
+    /// Waits for an event that is not among those `seen`, or until the deadline.
     #[cfg(feature = "futures-io")]
-    pub(crate) fn wait(&self, direction: Direction, seen: Seen) -> io::Result<()> {
-        self.source.wait(direction, seen, None)
+    pub(crate) fn wait(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
+        self.source.wait(direction, seen, deadline)
     }
 
     pub(crate) fn into_inner(self) -> S {

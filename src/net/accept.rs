@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::driver;
 use crate::io::polled::Polled;
+use crate::task::{self, Mode};
 
 /// The first pause after an `accept` for which descriptors or memory ran out; each further one doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -19,6 +20,7 @@ pub(super) fn accept_with<S: AsFd, T>(socket: &Polled<S>, accept: impl Fn(&S) ->
     let mut pause = FIRST_PAUSE;
     loop {
         match socket.read_with(&accept) {
+            Err(error) if is_shortage(&error) && task::mode() == Mode::Unwinding => return Err(driver::would_suspend()),
             Err(error) if is_shortage(&error) => driver::pause(pause),
             Err(error) if is_given_up(&error) => continue,
             done => return done,
@@ -34,7 +36,7 @@ fn is_shortage(error: &io::Error) -> bool {
 }
 
 /// Whether it is the error of one connection, not of the listener: `accept(2)` on Linux hands on what the network had to
-/// say of the one that it took.
+/// say of the one that it took. (`EOPNOTSUPP`, which it lists as well, is also that of a socket that cannot accept at all.)
 fn is_given_up(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     let of_one = [

@@ -39,9 +39,7 @@ pub struct TcpStream {
 impl TcpStream {
     /// Connects to the first of the addresses that answers.
     ///
-    /// A name is looked up on the blocking pool, and a lookup cannot be called back: a cancellation, such as that of a
-    /// [`timeout`](crate::timeout) around this, waits until the system's resolver has answered or given up. Connecting itself is
-    /// cut off at once.
+    /// A cancellation cuts it off at once, unless a name is being looked up: see [`net`](super).
     ///
     /// # Errors
     /// What resolving or connecting reports, of the last address.

@@ -183,14 +183,15 @@ impl Seat {
         false
     }
 
-    /// What I/O has brought by now costs less than to lie down first and be woken for it. If it is nothing, those who share
-    /// the core go first, who may be the ones to bring something: so there are fewer sleeps, with more to do after each.
+    /// What I/O has brought by now costs less than to lie down first and be woken for it. If there is none, and nothing to
+    /// steal either, those who share the core go first: they may be the ones that will bring something. So there are fewer
+    /// sleeps, with more to do after each.
     fn look_before_sleep(&self) {
         let expects_io = || self.worker.driver.io_waiters() > 0 && self.worker.local.ready_len() == 0;
         if expects_io() {
             self.worker.look();
         }
-        if expects_io() {
+        if expects_io() && !self.shared.has_new_work() {
             thread::yield_now();
             self.worker.look();
         }

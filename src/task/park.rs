@@ -305,13 +305,20 @@ pub(crate) fn begin_operation() {
 /// Counts an operation that does not wait, and gives way if there were too many in a row. Whether it did.
 #[inline]
 pub(super) fn count_operation() -> bool {
-    let ready = READY.get() + 1;
-    READY.set(ready);
-    let too_many = ready > MAX_READY;
+    let too_many = spend_operation();
     if too_many {
-        READY.set(1);
         give_way();
     }
+    too_many
+}
+
+/// Counts an operation that does not wait. Whether there were too many in a row, so that the caller is to give way; then it
+/// counts as the first after that.
+#[inline]
+pub(crate) fn spend_operation() -> bool {
+    let ready = READY.get() + 1;
+    let too_many = ready > MAX_READY;
+    READY.set(if too_many { 1 } else { ready });
     too_many
 }
 

@@ -48,6 +48,8 @@ fn two_pages_talk_and_come_back() {
             browser.until(page, &format!("state.textContent.startsWith('{name}, ')"));
         }
         browser.until(&ann, "state.textContent === 'Ann, 2 here'");
+        browser.until(&ann, "lines.lastElementChild.innerText === 'Bob has come'");
+        browser.until(&ann, "lines.querySelector('.news bdi').textContent === 'Bob'");
 
         browser.type_line(&ann, "hello, Bob");
         let last = "lines.lastElementChild";

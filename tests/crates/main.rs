@@ -24,6 +24,8 @@ mod http;
 #[path = "../../examples/tls/identity.rs"]
 #[allow(dead_code, reason = "tests make theirs up")]
 mod identity;
+#[path = "../../examples/shared/redis.rs"]
+mod redis_connection;
 
 use std::time::Duration;
 

@@ -1,58 +1,15 @@
 //! `redis`: its commands, its parser and its pipelines on a connection of ours, to a real server.
 
-use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use corro::net::{TcpStream, UnixStream};
 use corro::{channel, spawn};
-use redis::{Cmd, Commands, ConnectionLike, Msg, Parser, RedisError, RedisResult, Value, cmd, pipe};
+use redis::{Cmd, Commands, ConnectionLike, Msg, RedisError, cmd, pipe};
 
 use crate::counterpart::{Folder, Server, program, words};
-use crate::everywhere;
-
-/// What the crate asks of a connection, by any stream.
-struct Connection<S> {
-    stream: S,
-    parser: Parser,
-}
-
-impl<S: Read + Write> Connection<S> {
-    fn new(stream: S) -> Connection<S> {
-        Connection { stream, parser: Parser::new() }
-    }
-
-    fn receive(&mut self) -> RedisResult<Value> {
-        self.parser.parse_value(&mut self.stream)
-    }
-}
-
-impl<S: Read + Write> ConnectionLike for Connection<S> {
-    fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.stream.write_all(command)?;
-        self.receive()
-    }
-
-    fn req_packed_commands(&mut self, commands: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
-        self.stream.write_all(commands)?;
-        for _passed_over in 0..offset {
-            self.receive()?;
-        }
-        (0..count).map(|_| self.receive()).collect()
-    }
-
-    fn get_db(&self) -> i64 {
-        0
-    }
-
-    fn check_connection(&mut self) -> bool {
-        cmd("PING").exec(self).is_ok()
-    }
-
-    fn is_open(&self) -> bool {
-        true
-    }
-}
+use crate::redis_connection::Connection;
+use crate::{PATIENCE, everywhere};
 
 /// A server of its own, with nothing in it; it ends when this is dropped.
 struct Redis {
@@ -79,9 +36,7 @@ impl Redis {
     }
 
     fn connect(&self) -> Connection<TcpStream> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Connection::new(stream)
+        Connection::connect(&format!("127.0.0.1:{}", self.port), PATIENCE).unwrap()
     }
 
     /// Runs a test everywhere, each time with nothing in the server.
@@ -218,7 +173,11 @@ fn a_server_that_cuts_off_is_an_error() {
     Redis::everywhere(|redis| {
         let mut waiting = redis.connect();
         let id: u64 = cmd("CLIENT").arg("ID").query(&mut waiting).unwrap();
-        let taker = spawn(move || pop("jobs").query::<(String, u64)>(&mut waiting).unwrap_err());
+        let taker = spawn(move || {
+            let error = pop("jobs").query::<(String, u64)>(&mut waiting).unwrap_err();
+            assert!(!waiting.is_open());
+            error
+        });
         let mut connection = redis.connect();
         blocked(&mut connection, 1);
         let killed: usize = cmd("CLIENT").arg("KILL").arg("ID").arg(id).query(&mut connection).unwrap();
@@ -226,9 +185,13 @@ fn a_server_that_cuts_off_is_an_error() {
         let error = taker.join().unwrap();
         assert!(error.is_connection_dropped(), "{error}");
 
-        waiting = redis.connect();
-        waiting.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", redis.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut waiting = Connection::new(stream);
         let late = pop("jobs").exec(&mut waiting).unwrap_err();
         assert!(late.is_timeout(), "{late}");
+        // The answer that comes now is not for another command.
+        let _: () = connection.rpush("jobs", 7).unwrap();
+        assert!(!waiting.is_open() && !waiting.check_connection());
     });
 }

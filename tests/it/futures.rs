@@ -1,6 +1,8 @@
 //! Rules T11, T8, T1 and T9 where futures and wakers meet tasks. Each test's name begins with the rule.
 
 mod blocking_on;
+#[cfg(feature = "futures-io")]
+mod budget;
 mod handles;
 mod lost_wakes;
 mod others;

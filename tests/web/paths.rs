@@ -1,11 +1,12 @@
 //! Paths within a folder.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Component, Path};
 
 use proptest::prelude::*;
 
-use crate::web::check::Folder;
+use crate::folder::Folder;
 use crate::web::files::{Files, Found};
 use crate::web::path::{location, relative};
 use crate::web::response::{BAD_REQUEST, NOT_FOUND};
@@ -37,7 +38,7 @@ fn a_pipe_is_not_opened() {
 fn a_folder_that_is_a_link_is_served() {
     let folder = Folder::new().unwrap();
     let link = Path::new(&folder.public()).with_file_name("link");
-    std::os::unix::fs::symlink("public", &link).unwrap();
+    symlink("public", &link).unwrap();
     let files = Files::new(link.to_str().unwrap()).unwrap();
     assert!(matches!(corro::run(|| files.find("/index.html")), Ok(Found::File(_))));
     assert!(Files::new("/nonexistent").is_err_and(|error| error.to_string().starts_with("--dir /nonexistent: ")));
@@ -59,8 +60,14 @@ proptest! {
 #[test]
 fn nothing_secret_is_found() {
     let folder = Folder::new().unwrap();
+    let public = Path::new(&folder.public()).to_owned();
+    fs::create_dir(public.join(".secrets")).unwrap();
+    fs::write(public.join(".secrets/index.html"), "secret").unwrap();
+    symlink(".secrets", public.join("hidden")).unwrap();
+    symlink("../.hidden", public.join("empty/index.html")).unwrap();
     let files = Files::new(&folder.public()).unwrap();
-    let parts = ["/", "..", "%2e", "up", "out.txt", "secret.txt", ".hidden", "sub", "in.html"];
+    let parts =
+        ["/", "..", "%2e", "up", "out.txt", "secret.txt", ".hidden", "show.txt", "hidden", "sub", "empty", "in.html"];
     corro::run(|| {
         for first in parts {
             for second in parts {
@@ -73,5 +80,5 @@ fn nothing_secret_is_found() {
             }
         }
     });
-    assert_eq!(fs::read_to_string(Path::new(&folder.public()).join("up/secret.txt")).unwrap(), "secret");
+    assert_eq!(fs::read_to_string(public.join("up/secret.txt")).unwrap(), "secret");
 }

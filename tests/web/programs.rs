@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use crate::built;
-use crate::web::check::Folder;
+use crate::folder::Folder;
 
 /// A server that is told to stop, and waited for, when it is dropped.
 struct Server {

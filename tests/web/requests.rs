@@ -1,12 +1,17 @@
 //! Heads: what is understood, and what is refused.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
-use crate::web::limits::{LEAST_HEAD, Limits};
+use crate::web::coming::Coming;
+use crate::web::limits::{Limits, SIZES_OF_HEAD};
 use crate::web::request::{Framing, Version, parse};
 use crate::web::response::{
     BAD_REQUEST, EXPECTATION_FAILED, FIELDS_TOO_LARGE, NOT_IMPLEMENTED, Status, URI_TOO_LONG, VERSION_NOT_SUPPORTED,
 };
+
+const LEAST_HEAD: usize = *SIZES_OF_HEAD.start();
 
 fn refusal(head: &str) -> Option<Status> {
     parse(head.as_bytes(), &Limits::default()).err()
@@ -23,7 +28,7 @@ fn a_head_is_understood() {
     let head = "GET /a?b HTTP/1.1\r\nhOsT: a\r\nRange: bytes=0-1\r\nConnection: x, CLOSE\r\n\r\n";
     let bytes = [head, "rest"].concat();
     let (request, length) = parse(bytes.as_bytes(), &Limits::default()).unwrap().unwrap();
-    assert_eq!((request.method, request.target, request.path(), length), ("GET", "/a?b", "/a", head.len()));
+    assert_eq!((request.method, request.path, length), ("GET", "/a", head.len()));
     assert_eq!((request.conditions.range, request.terms.framing), (Some("bytes=0-1"), Framing::None));
     assert!(!request.terms.keep_alive);
 }
@@ -46,13 +51,63 @@ fn a_connection_is_kept_as_the_version_says() {
 
 #[test]
 fn a_whole_address_is_a_path_too() {
-    for (target, path) in [("http://a/b?c", "/b?c"), ("HTTPS://a", "/"), ("//a/b", "//a/b")] {
-        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert_eq!(parse(head.as_bytes(), &Limits::default()).unwrap().unwrap().0.target, path);
+    let path_of = |method: &str, target: &str| {
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let parsed = parse(head.as_bytes(), &Limits::default());
+        parsed.map(|parsed| parsed.expect("it is complete").0.path.to_owned())
+    };
+    for (target, path) in [
+        ("http://a/b?c", "/b"),
+        ("HTTPS://a", "/"),
+        ("http://a?x=/b", "/"),
+        ("http://a?x", "/"),
+        ("//a/b?c?d", "//a/b"),
+    ] {
+        assert_eq!(path_of("GET", target).as_deref(), Ok(path), "{target}");
     }
-    for target in ["*", "a", "a:80", "ftp://a/b", "://a/b"] {
-        assert_eq!(refusal(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")), Some(BAD_REQUEST), "{target}");
+    for target in ["*", "a", "a:80", "ftp://a/b", "://a/b", "?http://a/b"] {
+        assert_eq!(path_of("GET", target), Err(BAD_REQUEST), "{target}");
     }
+    assert_eq!(path_of("OPTIONS", "*").as_deref(), Ok("*"));
+    for target in ["a:80", "[::1]:443"] {
+        assert_eq!(path_of("CONNECT", target).as_deref(), Ok(target));
+    }
+    for target in ["*", "a", "/", "/a:80", ":80", "a:", "a:65536", "a:+1", "http://a:80"] {
+        assert_eq!(path_of("CONNECT", target), Err(BAD_REQUEST), "{target}");
+    }
+}
+
+#[test]
+fn a_line_ends_with_both_bytes() {
+    for head in [
+        "GET / HTTP/1.1\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\n",
+        "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+    ] {
+        assert_eq!(refusal(head), Some(BAD_REQUEST), "{head:?}");
+    }
+}
+
+/// Parsing begins at the first byte each time.
+#[test]
+fn a_head_that_comes_by_bytes_is_parsed_twice() {
+    for head in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "a\n\n"] {
+        let mut coming = Coming::default();
+        let mut times = Vec::new();
+        for length in 1..=head.len() {
+            if coming.may_be_whole(&head.as_bytes()[..length], LEAST_HEAD) {
+                times.push(length);
+            }
+            coming.due(Duration::ZERO);
+        }
+        assert_eq!(times, [1, head.len()], "{head:?}");
+    }
+    let mut coming = Coming::default();
+    coming.due(Duration::ZERO);
+    assert!(!coming.may_be_whole(&[b'x'; LEAST_HEAD - 1], LEAST_HEAD));
+    assert!(coming.may_be_whole(&[b'x'; LEAST_HEAD], LEAST_HEAD), "it will not be told otherwise that it is too long");
 }
 
 #[test]
@@ -127,7 +182,7 @@ proptest! {
         let fields: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         if let Ok(Some((request, length))) = parse(head.as_bytes(), &Limits::default()) {
-            prop_assert!(request.target.starts_with('/'));
+            prop_assert!(request.path.starts_with('/'));
             prop_assert_eq!(length, head.len());
         }
     }

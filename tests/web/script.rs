@@ -17,7 +17,19 @@ struct Script {
     end: End,
     /// Before each read.
     pause: Duration,
+    taking: Taking,
     writes: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+/// How much a client takes at once, and the time before that.
+#[derive(Clone, Copy)]
+pub(crate) struct Taking {
+    pub(crate) most: usize,
+    pub(crate) pause: Duration,
+}
+
+impl Taking {
+    const ALL: Taking = Taking { most: usize::MAX, pause: Duration::ZERO };
 }
 
 /// What a client does when it has sent all.
@@ -53,8 +65,10 @@ impl End {
 
 impl Write for Script {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writes.lock().unwrap().push(bytes.to_vec());
-        Ok(bytes.len())
+        corro::sleep(self.taking.pause);
+        let count = bytes.len().min(self.taking.most);
+        self.writes.lock().unwrap().push(bytes[..count].to_vec());
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -70,22 +84,35 @@ impl Stream for Script {
 
 /// What the server writes to a client that sends this; each write is one entry.
 pub(crate) fn writes(pieces: Vec<Vec<u8>>, end: End, limits: Limits, stopping: bool) -> Vec<Vec<u8>> {
-    serve(pieces, end, Duration::ZERO, limits, stopping)
+    serve(pieces, end, Duration::ZERO, Taking::ALL, limits, stopping).0
 }
 
 /// The numbers at the heads of the answers to a client that sends a piece now and then, and leaves.
 pub(crate) fn statuses_of_slow(pieces: Vec<Vec<u8>>, pause: Duration, limits: Limits) -> Vec<u16> {
-    numbers(&serve(pieces, End::Leaves, pause, limits, false).concat())
+    numbers(&serve(pieces, End::Leaves, pause, Taking::ALL, limits, false).0.concat())
 }
 
-fn serve(pieces: Vec<Vec<u8>>, end: End, pause: Duration, limits: Limits, stopping: bool) -> Vec<Vec<u8>> {
+/// How many bytes a client has taken of the answers when the server is through with it, and how that was.
+pub(crate) fn taken(requests: &[u8], taking: Taking, limits: Limits) -> (usize, io::Result<()>) {
+    let (writes, outcome) = serve(vec![requests.to_vec()], End::Leaves, Duration::ZERO, taking, limits, false);
+    (writes.concat().len(), outcome)
+}
+
+fn serve(
+    pieces: Vec<Vec<u8>>,
+    end: End,
+    pause: Duration,
+    taking: Taking,
+    limits: Limits,
+    stopping: bool,
+) -> (Vec<Vec<u8>>, io::Result<()>) {
     let writes = Arc::new(Mutex::default());
     let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-    let client = Script { pieces, end, pause, writes: Arc::clone(&writes) };
+    let client = Script { pieces, end, pause, taking, writes: Arc::clone(&writes) };
     let site = Site::new("", limits).expect("no folder is named");
     let event_loop = EventLoop::builder().virtual_time(true).build().expect("a loop");
-    event_loop.run(|| crate::web::serve(client, &site, &|| stopping)).expect("a script does not fail");
-    Arc::into_inner(writes).expect("the client is gone").into_inner().unwrap()
+    let outcome = event_loop.run(|| crate::web::serve(client, &site, &|| stopping));
+    (Arc::into_inner(writes).expect("the client is gone").into_inner().unwrap(), outcome)
 }
 
 /// All that it writes, without the dates.

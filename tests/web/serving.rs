@@ -1,12 +1,15 @@
 //! Whole connections, over a stream without a network.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::script::{End, answers, statuses, statuses_at, statuses_of_slow, writes};
-use crate::web::limits::{LEAST_HEAD, Limits};
+use crate::script::{End, Taking, answers, statuses, statuses_at, statuses_of_slow, taken, writes};
+use crate::web::input::Input;
+use crate::web::limits::{Limits, SIZES_OF_HEAD};
 
+const LEAST_HEAD: usize = *SIZES_OF_HEAD.start();
 const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[test]
@@ -79,6 +82,53 @@ fn a_head_has_to_come_in_time_however_often_a_little_comes() {
     let unfinished = [&GET[..GET.len() - 2], b"A: ", &b"a".repeat(GET.len())].concat();
     assert_eq!(statuses_of_slow(by_bytes(&[&unfinished[..], b"\r\n\r\n"].concat()), second, limits(1)), [408]);
     assert_eq!(statuses_of_slow(by_bytes(&[&unfinished[..], b"\r\n\r\n"].concat()), second, limits(3)), [200]);
+}
+
+#[test]
+fn a_body_has_to_come_at_a_pace() {
+    let second = Duration::from_secs(1);
+    let limits = Limits { rate: 2, patience: 10 * second, ..Limits::default() };
+    // The answer comes after the body, of so many bytes in pieces of this size.
+    let post = |length: usize, size: usize| {
+        let head = format!("POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        [head].into_iter().chain(vec![b'x'; length].chunks(size).map(<[u8]>::to_vec)).collect::<Vec<_>>()
+    };
+    let statuses = |pieces, pause| statuses_of_slow(pieces, pause, limits.clone());
+    assert_eq!(statuses(post(100, 10), 5 * second), [405], "it may take as long as it does at this rate");
+    assert_eq!(statuses(post(100, 20), 9 * second), [405], "or be behind at times");
+    assert_eq!(statuses(post(100, 1), second), [408], "a byte now and then is too little");
+    assert_eq!(statuses(vec![GET.to_vec(); 5], 90 * second), [200; 5], "between requests it may rest");
+    let posts = [post(1, 1), post(1, 1), post(1, 1)].concat();
+    let fast = Limits { rate: 10_000, ..limits.clone() };
+    assert_eq!(statuses_of_slow(posts, 9 * second, fast), [405; 3], "each request begins anew");
+}
+
+#[test]
+fn an_answer_has_to_be_taken_at_a_pace() {
+    let second = Duration::from_secs(1);
+    let limits = Limits { rate: 2, patience: 10 * second, ..Limits::default() };
+    let all = taken(GET, Taking { most: usize::MAX, pause: Duration::ZERO }, limits.clone()).0;
+    let take = |most, pause| taken(GET, Taking { most, pause }, limits.clone());
+    let (count, outcome) = take(2, second);
+    assert!(outcome.is_ok() && count == all, "{count} of {all}: {outcome:?}");
+    let (count, outcome) = take(1, second);
+    assert!(outcome.is_err_and(|error| error.kind() == ErrorKind::TimedOut), "it is let go");
+    assert!((all / 2..all).contains(&count), "{count} of {all}");
+}
+
+#[test]
+fn a_large_buffer_is_not_kept_for_a_client_that_says_nothing() {
+    let mut input = Input::new(1024 * 1024);
+    let much = vec![b'x'; 100_000];
+    let mut stream = &much[..];
+    while input.read_from(&mut stream).unwrap() > 0 {}
+    assert_eq!(input.bytes().len(), much.len());
+    input.consume(much.len());
+    input.shrink_to(1000);
+    let mut stream = &much[..];
+    assert_eq!(input.read_from(&mut stream).unwrap(), 1000, "there is room for so much");
+    assert!(input.read_from(&mut stream).unwrap() > 0, "and then for more");
+    assert!(input.bytes() == &much[..input.bytes().len()]);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::Service;
@@ -46,12 +45,10 @@ impl Server {
             Some(_) => command.args([question, &workers(peer).to_string(), &buffer.to_string()]),
             None => command.env(process::SERVER, format!("{question} {peer} {buffer}")),
         };
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let shares_cores = workers(peer) > 1;
-        if !shares_cores {
-            // At once, so that the threads that it starts inherit it.
-            pin(Pid::from_child(&child), 0);
-        }
+        let core = (!shares_cores).then_some(0);
+        let mut child = on_core(core, || command.spawn()).expect("the server starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("the server says its port");
         let port = line.trim().parse().unwrap_or_else(|_| panic!("{peer}: no port, but {line:?}"));
@@ -84,24 +81,21 @@ impl Drop for Server {
     }
 }
 
-fn pin(who: Pid, core: usize) {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    // With a single core there is nothing to choose.
-    let _ = sched_setaffinity(Some(who), &cores);
+/// Runs `f` on a thread of this core, or of any. A process that it starts stays there.
+fn on_core<T: Send>(core: Option<usize>, f: impl FnOnce() -> T + Send) -> T {
+    let run = || {
+        if let Some(core) = core {
+            let mut cores = CpuSet::new();
+            cores.set(core);
+            // With a single core there is nothing to choose.
+            let _ = sched_setaffinity(None, &cores);
+        }
+        f()
+    };
+    std::thread::scope(|s| s.spawn(run).join().expect("it runs"))
 }
 
-/// Runs `f` on a thread that has core 1 for itself, or on any.
+/// Runs `f` on the core that the server has not, or on any.
 pub fn beside<T: Send>(server: &Server, f: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|s| {
-        let thread = s.spawn(|| {
-            if !server.shares_cores {
-                let mut cores = CpuSet::new();
-                cores.set(1);
-                let _ = sched_setaffinity(None, &cores);
-            }
-            f()
-        });
-        thread.join().expect("the load runs")
-    })
+    on_core((!server.shares_cores).then_some(1), f)
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
@@ -13,6 +14,9 @@ use super::child::{Server, beside};
 
 /// What comes before the measured span: all connections are served by then.
 const WARM_UP: Duration = Duration::from_millis(400);
+
+/// After this a server that does not answer is given up.
+const LONG: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// What was measured.
 pub struct Run {
@@ -57,7 +61,7 @@ pub fn silence(connections: usize, span: Duration, server: &Server) -> Vec<f64> 
     last.set_nonblocking(false).expect("a socket");
     last.write_all(b"?").and_then(|()| last.read_exact(&mut [0])).expect("the server answers");
     std::thread::sleep(span / 10);
-    let bytes = (server.resident_bytes() - before) as f64 / connections as f64;
+    let bytes = (server.resident_bytes() as f64 - before as f64) / connections as f64;
     let cpu = server.cpu_time();
     std::thread::sleep(span);
     let cpu = server.cpu_time() - cpu;
@@ -150,13 +154,14 @@ impl<'a> Load<'a> {
         let mut events: Vec<Event> = Vec::with_capacity(1024);
         while Instant::now() < end {
             events.clear();
-            epoll::wait(&self.epoll, spare_capacity(&mut events), None).expect("an epoll");
+            epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&LONG)).expect("an epoll");
+            assert!(!events.is_empty(), "the server does not answer");
             for event in &events {
                 let index = event.data.u64() as usize;
                 let client = &mut self.clients[index];
                 client.send(&self.data);
                 if client.receive(&mut self.buffer) {
-                    latencies.push(client.since.elapsed().as_nanos() as u32);
+                    latencies.push(u32::try_from(client.since.elapsed().as_nanos()).unwrap_or(u32::MAX));
                     self.go_on(index);
                 }
             }

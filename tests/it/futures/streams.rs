@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::task::Wake;
+use std::time::Duration;
 
-use corro::channel;
 use corro::io::Async;
 use corro::net::{TcpListener, TcpStream, UnixStream};
+use corro::{EventLoop, channel};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::*;
@@ -175,4 +176,62 @@ fn t11_a_stream_goes_on_in_another_scheduler() {
         drop(theirs);
         assert_eq!(task.join().unwrap(), b"there");
     });
+}
+
+/// A stream that was polled in a loop which does not run any more but is there, read in this one.
+fn reads_while_another_stands_still(event_loop: &EventLoop) {
+    let still = EventLoop::new().unwrap();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let mut stream = Async::new(ours);
+    still.run(|| {
+        let pending = Pin::new(&mut stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut [0; 8]);
+        assert!(pending.is_pending());
+        yield_now();
+    });
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20));
+        theirs.write_all(b"here").unwrap();
+        theirs
+    });
+    let mut here = || corro::timeout(Duration::from_secs(10), || corro::block_on(read(&mut stream, &mut [0; 8])));
+    assert_eq!(event_loop.run(&mut here).expect("it was not woken").unwrap(), 4);
+    drop(thread.join().unwrap());
+}
+
+#[test]
+fn t11_a_stream_does_not_trust_in_a_scheduler_that_stands_still() {
+    reads_while_another_stands_still(&EventLoop::new().unwrap());
+}
+
+#[test]
+fn s6_a_stream_that_was_polled_elsewhere_is_awaited_here() {
+    reads_while_another_stands_still(&EventLoop::builder().virtual_time(true).build().unwrap());
+}
+
+#[test]
+fn s5_a_shielded_task_that_polls_does_not_spin_as_its_loop_ends() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let polls = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counts = polls.clone();
+    let event_loop = EventLoop::new().unwrap();
+    let task = event_loop.spawn(move || {
+        let mut stream = Async::new(ours);
+        let mut byte = [0];
+        corro::shield(|| {
+            corro::block_on(poll_fn(|cx| {
+                counts.set(counts.get() + 1);
+                Pin::new(&mut stream).poll_read(cx, &mut byte)
+            }))
+        })
+    });
+    event_loop.run(yield_now);
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        theirs.write_all(b"!").unwrap();
+        theirs
+    });
+    drop(event_loop);
+    assert_eq!(task.join().unwrap().unwrap(), 1);
+    assert!(polls.get() < 200, "{} polls", polls.get());
+    drop(thread.join().unwrap());
 }

@@ -20,6 +20,31 @@ fn i4_accept_waits_until_there_are_descriptors() {
     });
 }
 
+#[test]
+fn t7_accept_does_not_wait_for_descriptors_while_unwinding() {
+    struct Accepts(TcpListener, Arc<Mutex<Option<io::Error>>>);
+    impl Drop for Accepts {
+        fn drop(&mut self) {
+            *self.1.lock().unwrap() = self.0.accept().err();
+        }
+    }
+    isolated(|| {
+        corro::run(|| {
+            let (listener, error) = (TcpListener::bind(ANY).unwrap(), Arc::new(Mutex::default()));
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let accepts = Accepts(listener, error.clone());
+            let task = corro::spawn(move || {
+                let _accepts = accepts;
+                std::panic::resume_unwind(Box::new(()));
+            });
+            let all = use_up_descriptors();
+            assert!(task.join().is_err());
+            drop(all);
+            assert!(is_would_suspend(error.lock().unwrap().as_ref().expect("there was no descriptor")));
+        });
+    });
+}
+
 fn use_up_descriptors() -> Vec<File> {
     let mut files = Vec::new();
     loop {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use corro::net::{TcpListener, TcpStream};
+use corro::net::{TcpListener, TcpStream, UnixStream};
 use corro::task::{Builder, JoinSet, Placement};
 use corro::{Runtime, sleep, spawn, spawn_local, yield_now};
 
@@ -259,6 +259,45 @@ fn s9_ready_io_has_its_turn() {
             within(1000 + 2 * CROWDS[4], from, to.join().unwrap());
         }
     });
+}
+
+/// One look at I/O does not take all that is ready; those that come last have their turn all the same.
+#[test]
+fn s9_much_ready_io_has_its_turn_among_many() {
+    const READERS: usize = 600;
+    let test = |crowd: &Crowd| {
+        let waits = Arc::new(AtomicUsize::new(0));
+        let (writers, readers): (Vec<_>, Vec<_>) = (0..READERS)
+            .map(|_| {
+                let (mut reader, writer) = UnixStream::pair().unwrap();
+                let (counts, waits) = (crowd.clone(), waits.clone());
+                let reader = spawn_local(move || {
+                    waits.fetch_add(1, SeqCst);
+                    reader.read_exact(&mut [0]).unwrap();
+                    counts.turns()
+                });
+                (writer, reader)
+            })
+            .unzip();
+        while waits.load(SeqCst) < READERS {
+            yield_now();
+        }
+        (0..30).for_each(|_| yield_now());
+        writers.iter().for_each(|mut writer| writer.write_all(b"x").unwrap());
+        // After the writes, which give way. Some have had their turn by now.
+        let from = crowd.turns();
+        let last = readers.into_iter().map(|reader| reader.join().unwrap()).max().unwrap();
+        within(1000 + CROWDS[4], from, last.max(from));
+    };
+    crowded(test);
+    for count in CROWDS {
+        let crowd = Crowd::default();
+        corro::run(|| {
+            crowd.start(count);
+            test(&crowd);
+            crowd.stop();
+        });
+    }
 }
 
 /// A task whose stream always has something to read, and one that joins what has ended, give way.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener as StdListener;
+use std::time::Duration;
 
 use corro::net::{TcpListener, TcpStream};
 
@@ -12,6 +13,9 @@ use web::options::Options;
 #[path = "../../../../examples/web/mod.rs"]
 #[allow(dead_code, reason = "the examples use the rest")]
 mod web;
+
+/// As the example has it.
+const IDLE: Duration = Duration::from_secs(60);
 
 pub fn echo(peer: &str, listener: StdListener, buffer: usize) {
     match buffer {
@@ -47,6 +51,9 @@ fn serve(peer: &str, listener: StdListener, connection: impl Fn(TcpStream) -> io
 
 /// The server of the example `http`, with all of its limits and time limits.
 pub fn http(peer: &str, listener: StdListener) {
-    let site = Options::default().site(None);
-    serve(peer, listener, |stream| web::serve(&stream, &site, &|| false));
+    let site = Options::default().site();
+    serve(peer, listener, |stream| {
+        stream.set_read_timeout(Some(IDLE)).and_then(|()| stream.set_write_timeout(Some(IDLE)))?;
+        web::serve(&stream, &site, &|| false)
+    });
 }

@@ -41,7 +41,7 @@ struct Hello;
 
 impl HttpService for Hello {
     fn call(&mut self, _request: Request, response: &mut Response) -> io::Result<()> {
-        response.header("Content-Type: text/plain").body("hello\n");
+        response.header("Content-Type: text/plain").body("Hello, world!");
         Ok(())
     }
 }

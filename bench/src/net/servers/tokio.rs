@@ -34,7 +34,7 @@ pub fn http(peer: &str, listener: StdListener) {
 }
 
 async fn hello(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"hello\n")));
+    let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, world!")));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     Ok(response)
 }

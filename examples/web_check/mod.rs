@@ -1,4 +1,4 @@
-//! The test of the quick mode: a client that is polite, one that is not, one that is slow, and one that stays to the end.
+//! The test of the web servers' quick mode: a client that is polite, one that is not, one that is slow, and one that stays to the end.
 
 mod client;
 mod errors;
@@ -12,8 +12,9 @@ use std::sync::{Mutex, PoisonError};
 
 use self::client::Client;
 pub(crate) use self::folder::Folder;
-use super::connection::Stream;
-use super::limits::Limits;
+use crate::web::connection::Stream;
+use crate::web::limits::Limits;
+use crate::web::options::Options;
 
 /// Connects to the server.
 pub(crate) type Connect<'a> = dyn Fn() -> io::Result<Box<dyn Stream + Send>> + Sync + 'a;
@@ -22,6 +23,17 @@ pub(crate) struct Check<'a> {
     limits: &'a Limits,
     /// The client that waits for the end of the server.
     late: Mutex<Option<stop::Late>>,
+}
+
+/// Makes a folder that is to be served, and sets the options for it.
+pub(crate) fn prepare(options: &mut Options) -> io::Result<Folder> {
+    let folder = Folder::new()?;
+    options.dir = folder.public();
+    if options.head_time.is_empty() {
+        // One of the checks waits for it to pass.
+        options.head_time = "1".to_owned();
+    }
+    Ok(folder)
 }
 
 impl<'a> Check<'a> {

@@ -1,7 +1,7 @@
 //! Clients that ask for what they may not have.
 
-use super::super::limits::Limits;
 use super::{Connect, client};
+use crate::web::limits::Limits;
 
 pub(super) fn requests_are_refused(connect: &Connect<'_>, limits: &Limits) {
     let long = "x".repeat(limits.head);
@@ -16,6 +16,9 @@ pub(super) fn requests_are_refused(connect: &Connect<'_>, limits: &Limits) {
         ("GET /hello HTTP/2.0\r\n\r\n".to_owned(), 505, "of another version"),
         ("BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 501, "with an unknown method"),
         ("DELETE /hello HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 405, "with a method that does not fit"),
+        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 405, "about all of the server"),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n".to_owned(), 501, "for a tunnel"),
+        ("GET /hello HTTP/1.1\nHost: a\n\n".to_owned(), 400, "whose lines end with half an end"),
         ("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 405, "to echo nothing"),
         (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414, "with a long path"),
         (format!("GET / HTTP/1.1\r\nHost: a\r\nLong: {long}\r\n\r\n"), 431, "with a long field"),

@@ -44,6 +44,7 @@ pub(super) fn nothing_else_is_given(connect: &Connect<'_>) {
         "/out.txt",
         "/up/secret.txt",
         "/.hidden",
+        "/show.txt",
         "/sub/%2E/index.html",
         "/empty/",
         "/index.html/",

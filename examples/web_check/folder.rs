@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// ```text
 ///  secret.txt
 ///  public/ index.html  big.bin  "a b.txt"  .hidden  sub/index.html  empty/
-///          out.txt -> ../secret.txt    up -> ..    in.html -> index.html
+///          out.txt -> ../secret.txt    up -> ..    in.html -> index.html    show.txt -> .hidden
 /// ```
 pub(crate) struct Folder(PathBuf);
 
@@ -39,6 +39,7 @@ impl Folder {
         symlink("../secret.txt", public.join("out.txt"))?;
         symlink("..", public.join("up"))?;
         symlink("index.html", public.join("in.html"))?;
+        symlink(".hidden", public.join("show.txt"))?;
         Ok(folder)
     }
 

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::super::chunks::{Chunks, Step};
-use super::super::connection::Stream;
+use crate::web::chunks::{Chunks, Step};
+use crate::web::connection::Stream;
 
 pub(crate) struct Client {
     stream: Box<dyn Stream + Send>,
