@@ -31,9 +31,12 @@ mod trust;
 
 #[path = "../shared/connector.rs"]
 mod connector;
+#[path = "../shared/folder.rs"]
+mod folder;
 #[path = "../shared/http.rs"]
 mod http;
-#[path = "../shared/identity.rs"]
+#[path = "../tls/identity.rs"]
+#[allow(dead_code, reason = "for the test alone, which makes its own up")]
 mod identity;
 
 use std::io::{self, Write};

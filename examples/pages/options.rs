@@ -143,7 +143,9 @@ pub(crate) fn url(text: &str) -> Result<Uri, String> {
 
 /// One that is no number is passed over by the parser, as if none had been there.
 fn has_wrong_port(authority: &Authority) -> bool {
-    let port = authority.as_str().rsplit(authority.host()).next().unwrap_or_default();
+    let text = authority.as_str();
+    let place = text.rsplit_once('@').map_or(text, |(_user, place)| place);
+    let port = place.strip_prefix(authority.host()).unwrap_or(place);
     !matches!(port, "" | ":") && authority.port_u16().is_none()
 }
 

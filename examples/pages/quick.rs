@@ -9,8 +9,9 @@ use corro::{fs, scope, sleep};
 use rustls::{ServerConnection, StreamOwned};
 
 use crate::all::{Outcomes, fetch_all};
+use crate::folder::Folder;
 use crate::http::{Request, Response, serve};
-use crate::identity::{localhost, server_config};
+use crate::identity::Identity;
 use crate::options::{Options, url};
 use crate::report;
 
@@ -38,16 +39,6 @@ fn answer(request: &Request, elsewhere: &str) -> Response {
     }
 }
 
-/// A folder that goes with all that is in it.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left is of no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 pub(crate) fn check() -> Result<i32, String> {
     try_check().map_err(|error| format!("the test cannot be run: {error}"))?
 }
@@ -60,12 +51,10 @@ fn try_check() -> io::Result<Result<i32, String>> {
         format!("https://localhost:{}", secret.local_addr()?.port()),
         format!("http://{gone}"),
     ];
-    let folder = Folder(std::env::temp_dir().join(format!("corro-pages-{}", std::process::id())));
-    fs::create_dir(&folder.0)?;
-    let authority = folder.0.join("authority.pem");
-    let identity = localhost();
-    fs::write(&authority, identity.cert.pem())?;
-    let (config, elsewhere) = (server_config(&identity), format!("{}/other", bases[1]));
+    let (folder, identity) = (Folder::new("pages")?, Identity::made_up().map_err(io::Error::other)?);
+    let certificate = identity.pem().map_or("", |pem| &pem.certificate);
+    let authority = folder.file("authority.pem", certificate.as_bytes())?;
+    let (config, elsewhere) = (identity.config(&[]).map_err(io::Error::other)?, format!("{}/other", bases[1]));
     let encrypt = |stream: TcpStream| {
         let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
         io::Result::Ok(StreamOwned::new(connection, stream))
@@ -74,7 +63,7 @@ fn try_check() -> io::Result<Result<i32, String>> {
     Ok(scope(|s| {
         s.spawn(|| attend(&plain, |stream| serve(stream, answer)));
         s.spawn(|| attend(&secret, |stream| serve(encrypt(stream)?, answer)));
-        let outcome = fetch_and_check(&bases, &folder.0, authority);
+        let outcome = fetch_and_check(&bases, folder.path(), authority);
         s.cancel();
         outcome
     }))
@@ -116,6 +105,7 @@ fn fetch_and_check([plain, secret, gone]: &[String; 3], folder: &Path, authority
         return Ok(crate::INTERRUPTED);
     }
     check_outcomes(&outcomes, &failing)?;
+    check_ports()?;
     let files = fs::read_dir(&out).map_err(|error| format!("the pages are not there: {error}"))?;
     let wanted = GOOD + 3;
     if files.len() != wanted || outcomes.fetched != wanted {
@@ -134,4 +124,17 @@ fn check_outcomes(outcomes: &Outcomes, failing: &[(String, &str)]) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Ports of which parts are like the host or the user.
+fn check_ports() -> Result<(), String> {
+    let right = ["http://9", "http://9:", "http://9:9/", "http://[::1]:9", "http://a:b@9:99/", "http://9:99@9"];
+    let wrong = ["http://9:99999/", "http://[::1]:99999", "http://9:9@9:99999", "http://a:99999", "http://:9@9:99999/"];
+    for text in right {
+        url(text)?;
+    }
+    match wrong.into_iter().find(|text| url(text).is_ok()) {
+        Some(text) => Err(format!("{text} is taken for a URL")),
+        None => Ok(()),
+    }
 }

@@ -10,12 +10,13 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use corro::net::{Shutdown, TcpStream};
 use corro::{select, spawn, unblock};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use rustls::crypto::ring;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -166,10 +167,9 @@ impl Transport for TcpTransport {
 
     /// Must not give way to other tasks: `ureq` asks while it holds the lock of its pool.
     fn is_open(&mut self) -> bool {
-        let Ok(copy) = self.socket.0.as_fd().try_clone_to_owned() else { return false };
-        // As our own is, the copy is non-blocking. Nothing should have come.
-        let silent = std::net::TcpStream::from(copy).peek(&mut [0]);
-        silent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        let come = rustix::net::recv(&self.socket.0, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        // Nothing should have come, and no end either.
+        matches!(come, Err(Errno::WOULDBLOCK))
     }
 }
 

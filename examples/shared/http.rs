@@ -1,4 +1,5 @@
-//! One connection of a small HTTP/1.1 server, parsed by `httparse`. It blocks, and knows nothing of tasks.
+//! One connection of a small HTTP/1.1 server for tests, which ask it what they know it understands; the server for
+//! others is `examples/web`. The heads are parsed by `httparse`. It blocks, and knows nothing of tasks.
 //!
 //! ```text
 //!  ┌──────────────────── kept alive ───────────────────┐
@@ -6,7 +7,8 @@
 //!  head ──► body, of the length that the head tells ──► answer
 //! ```
 //!
-//! Requests whose body comes in chunks are refused.
+//! Requests whose body comes in chunks are refused, and those in which a field that matters here is there twice or is
+//! no text: who reads them in another way sees another end of the body.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 
@@ -107,25 +109,38 @@ fn parse(head: &[u8]) -> io::Result<Request> {
         return Err(refused("the head is not complete"));
     };
     let header = |name| find(parsed.headers, name);
-    if header("transfer-encoding").is_some() {
+    if header("transfer-encoding")?.is_some() {
         return Err(refused("a body in chunks is not understood"));
     }
-    let length = header("content-length").map_or(Some(0), |length| length.parse().ok());
-    let length = length.filter(|&length| length <= LONGEST_BODY).ok_or_else(|| refused("the body is too long"))?;
-    let connection = header("connection").unwrap_or_default();
+    let length = header("content-length")?.map_or(Ok(0), length)?;
+    let connection = header("connection")?.unwrap_or_default();
     Ok(Request {
         method: method.to_owned(),
         path: path.to_owned(),
         body: Vec::new(),
         keep_alive: parsed.version == Some(1) && !connection.eq_ignore_ascii_case("close"),
-        expects_continue: header("expect").is_some(),
+        expects_continue: header("expect")?.is_some(),
         length,
     })
 }
 
-fn find<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<&'a str> {
-    let found = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
-    std::str::from_utf8(found.value).ok()
+fn find<'a>(headers: &[httparse::Header<'a>], name: &str) -> io::Result<Option<&'a str>> {
+    let mut found = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(header), None) => match std::str::from_utf8(header.value) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(refused(&format!("the field {name} is no text"))),
+        },
+        (Some(_), Some(_)) => Err(refused(&format!("the field {name} is there twice"))),
+    }
+}
+
+/// Digits alone: the parser of `std` would take a sign too.
+fn length(text: &str) -> io::Result<usize> {
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok()).filter(|&length| length <= LONGEST_BODY);
+    length.ok_or_else(|| refused("the length of the body is no number, or is too large"))
 }
 
 fn refused(why: &str) -> io::Error {

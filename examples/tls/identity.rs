@@ -12,8 +12,14 @@ pub(crate) struct Identity {
     /// The server's own comes first.
     certificates: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    /// The text of a certificate that was made up.
-    text: Option<String>,
+    made_up: Option<Pem>,
+}
+
+/// An identity that was made up, as the text of files.
+pub(crate) struct Pem {
+    pub(crate) certificate: String,
+    #[allow(dead_code, reason = "for tests, whose other side is a server too")]
+    pub(crate) key: String,
 }
 
 /// The names of this machine, for this machine.
@@ -40,14 +46,16 @@ impl Identity {
             return Err(failed("--cert", certificate, &"no certificate is in it"));
         }
         let key = PrivateKeyDer::from_pem_file(key).map_err(|error| failed("--key", key, &error))?;
-        Ok(Identity { certificates, key, text: None })
+        Ok(Identity { certificates, key, made_up: None })
     }
 
-    fn made_up() -> Result<Identity, rcgen::Error> {
+    /// One that is its own authority: who trusts its certificate trusts the server.
+    pub(crate) fn made_up() -> Result<Identity, rcgen::Error> {
         let made = rcgen::generate_simple_self_signed(NAMES.map(str::to_owned))?;
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
             .map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
-        Ok(Identity { certificates: vec![made.cert.der().clone()], key, text: Some(made.cert.pem()) })
+        let pem = Pem { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() };
+        Ok(Identity { certificates: vec![made.cert.der().clone()], key, made_up: Some(pem) })
     }
 
     /// The server's own certificate.
@@ -55,24 +63,29 @@ impl Identity {
         &self.certificates[0]
     }
 
+    /// None if it was read from files.
+    pub(crate) fn pem(&self) -> Option<&Pem> {
+        self.made_up.as_ref()
+    }
+
     /// Tells of a certificate that was made up, and writes it for clients to trust. The error is a sentence.
     pub(crate) fn publish(&self, file: &str) -> Result<(), String> {
-        match &self.text {
+        match self.pem() {
             None if file.is_empty() => Ok(()),
             None => Err("--write-cert is for a certificate that was made up; --cert names one".to_owned()),
             Some(_) if file.is_empty() => {
                 println!("a certificate for {} was made up; --write-cert FILE tells it to clients", NAMES.join(", "));
                 Ok(())
             }
-            Some(text) => fs::write(file, text).map_err(|error| format!("--write-cert {file}: {error}")),
+            Some(pem) => fs::write(file, &pem.certificate).map_err(|error| format!("--write-cert {file}: {error}")),
         }
     }
 
     /// What a server is told that speaks these protocols. The error is a sentence.
-    pub(crate) fn config(self, protocols: &[&str]) -> Result<Arc<ServerConfig>, String> {
+    pub(crate) fn config(&self, protocols: &[&str]) -> Result<Arc<ServerConfig>, String> {
         let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-        let config = builder.with_no_client_auth().with_single_cert(self.certificates, self.key);
+        let config = builder.with_no_client_auth().with_single_cert(self.certificates.clone(), self.key.clone_key());
         let mut config = config.map_err(|error| format!("the certificate and the key do not fit: {error}"))?;
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Ok(Arc::new(config))

@@ -13,10 +13,10 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 
-use rcgen::{CertifiedKey, KeyPair};
+use crate::folder;
+use crate::identity::Identity;
 
 /// Arguments of several kinds, as one list.
 macro_rules! words {
@@ -109,10 +109,10 @@ impl Server {
     }
 
     /// The server of OpenSSL in one of its modes, with this certificate.
-    pub(crate) fn openssl(identity: &CertifiedKey<KeyPair>, mode: &[&str]) -> Server {
-        let folder = Folder::new();
-        let certificate = folder.file("certificate.pem", identity.cert.pem().as_bytes());
-        let key = folder.file("key.pem", identity.signing_key.serialize_pem().as_bytes());
+    pub(crate) fn openssl(identity: &Identity, mode: &[&str]) -> Server {
+        let (folder, pem) = (Folder::new(), identity.pem().expect("it was made up"));
+        let certificate = folder.file("certificate.pem", pem.certificate.as_bytes());
+        let key = folder.file("key.pem", pem.key.as_bytes());
         let openssl = program("openssl", "openssl");
         let mut command = words![openssl, "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key];
         command.extend(mode.iter().map(OsStr::new));
@@ -157,33 +157,20 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// A folder that is removed with all that is in it.
-pub(crate) struct Folder(PathBuf);
+/// A folder for files, without which there is no test; it goes with all that is in it.
+pub(crate) struct Folder(folder::Folder);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("corro-crates-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a new folder among the temporary ones");
-        Folder(path)
+        Folder(folder::Folder::new("crates").expect("a new folder among the temporary ones"))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// The path of a file in it with this content.
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, content).expect("the folder is ours");
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left is of no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.file(name, content).expect("the folder is ours")
     }
 }

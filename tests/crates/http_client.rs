@@ -7,7 +7,6 @@ use std::time::Duration;
 use corro::net::{TcpListener, TcpStream};
 use corro::sync::Barrier;
 use corro::{channel, spawn};
-use rcgen::{CertifiedKey, KeyPair};
 use rustls::{ServerConnection, StreamOwned};
 use ureq::config::{Config, ConfigBuilder};
 use ureq::tls::Certificate;
@@ -18,7 +17,7 @@ use crate::connector::{agent, trusting};
 use crate::counterpart::{Folder, Server};
 use crate::everywhere;
 use crate::http::{Request, Response, serve};
-use crate::identity::{localhost, server_config};
+use crate::identity::Identity;
 use crate::listening::Listening;
 
 /// Short, and nothing depends on how short.
@@ -28,8 +27,8 @@ fn plain() -> Agent {
     agent(Agent::config_builder().proxy(None).build())
 }
 
-fn tls(identity: &CertifiedKey<KeyPair>) -> Agent {
-    let certificate = Certificate::from_der(identity.cert.der()).to_owned();
+fn tls(identity: &Identity) -> Agent {
+    let certificate = Certificate::from_der(identity.certificate()).to_owned();
     agent(Agent::config_builder().proxy(None).tls_config(trusting(vec![certificate])).build())
 }
 
@@ -195,8 +194,8 @@ fn a_cancelled_request_closes_its_connection() {
 
 #[test]
 fn https_to_our_own_server() {
-    let identity = localhost();
-    let config = server_config(&identity);
+    let identity = Identity::made_up().unwrap();
+    let config = identity.config(&[]).unwrap();
     everywhere(|| {
         let config = config.clone();
         let listening = Listening::new(move |stream| {
@@ -212,7 +211,8 @@ fn https_to_our_own_server() {
             })
         });
         requests.into_iter().for_each(|request| request.join().unwrap());
-        let stranger = get(&tls(&localhost()), &format!("https://127.0.0.1:{port}/hello")).unwrap_err();
+        let stranger =
+            get(&tls(&Identity::made_up().unwrap()), &format!("https://127.0.0.1:{port}/hello")).unwrap_err();
         assert!(matches!(stranger, Error::Io(_) | Error::Rustls(_)), "{stranger}");
     });
 }
@@ -220,7 +220,7 @@ fn https_to_our_own_server() {
 #[test]
 #[ignore = "needs openssl"]
 fn https_to_a_server_of_openssl() {
-    let identity = localhost();
+    let identity = Identity::made_up().unwrap();
     let server = Server::openssl(&identity, &["-www"]);
     let url = format!("https://localhost:{}/", server.address().port());
     everywhere(|| {

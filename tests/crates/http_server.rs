@@ -121,12 +121,17 @@ fn what_is_no_request_is_refused() {
         let address = listening.address;
         let long = format!("GET /hello HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(17_000));
         let many = format!("GET /hello HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(100));
-        let bodies = ["-1", "x", "99999999999999999999"]
-            .map(|length| format!("POST /length HTTP/1.1\r\nContent-Length: {length}\r\n\r\n"));
+        let bodies = ["-1", "+5", "", "x", "5 5", "99999999999999999999", "5\r\nContent-Length: 6"]
+            .map(|length| format!("POST /length HTTP/1.1\r\nContent-Length: {length}\r\n\r\nhello"));
         let others = ["\r\n\r\n", "GET\r\n\r\n", "\u{1}\r\n\r\n", "GET / HTTP/9\r\n\r\n"].map(str::to_owned);
         for request in [long, many].into_iter().chain(bodies).chain(others) {
             let answer = exchange(address, request.as_bytes());
             assert!(answer.starts_with("HTTP/1.1 400"), "{request:?}: {answer:?}");
+        }
+        for field in ["Content-Length", "Transfer-Encoding", "Connection", "Expect"] {
+            let request = [b"POST /length HTTP/1.1\r\n", field.as_bytes(), b": 5\xff\r\n\r\nhello"].concat();
+            let answer = exchange(address, &request);
+            assert!(answer.starts_with("HTTP/1.1 400"), "{field}: {answer:?}");
         }
         for cut_off in ["", "GET /hel", "POST /length HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"] {
             assert_eq!(exchange(address, cut_off.as_bytes()), "");

@@ -17,9 +17,12 @@ mod websockets;
 
 #[path = "../../examples/shared/connector.rs"]
 mod connector;
+#[path = "../../examples/shared/folder.rs"]
+mod folder;
 #[path = "../../examples/shared/http.rs"]
 mod http;
-#[path = "../../examples/shared/identity.rs"]
+#[path = "../../examples/tls/identity.rs"]
+#[allow(dead_code, reason = "tests make theirs up")]
 mod identity;
 #[path = "../../examples/shared/redis.rs"]
 mod redis_connection;

@@ -7,11 +7,11 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use corro::net::TcpStream;
-use rcgen::{CertifiedKey, KeyPair};
+use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::identity;
+use crate::identity::Identity;
 
 type ServerStream = StreamOwned<ServerConnection, TcpStream>;
 type ClientStream = StreamOwned<ClientConnection, TcpStream>;
@@ -26,10 +26,10 @@ fn client(stream: TcpStream, config: &Arc<ClientConfig>) -> ClientStream {
 }
 
 /// A client that trusts this certificate alone.
-fn client_config(identity: &CertifiedKey<KeyPair>) -> Arc<ClientConfig> {
+fn client_config(identity: &Identity) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(identity.cert.der().clone()).unwrap();
-    let builder = ClientConfig::builder_with_provider(identity::provider());
+    roots.add(identity.certificate().clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let versions = builder.with_safe_default_protocol_versions().unwrap();
     Arc::new(versions.with_root_certificates(roots).with_no_client_auth())
 }

@@ -53,9 +53,14 @@ fn cleanly<F: Fn() + Send + Sync>(body: F) {
 
 /// Waits for what another thread or process does, but not for ever.
 fn until(or_else: &str, is_so: impl Fn() -> bool) {
+    until_or(|| or_else.to_owned(), is_so);
+}
+
+/// As [`until`], for a message that tells how it is at the end of the waiting.
+fn until_or(or_else: impl Fn() -> String, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < STUCK, "{or_else}");
+        assert!(start.elapsed() < STUCK, "{}", or_else());
         thread::yield_now();
     }
 }
@@ -75,7 +80,7 @@ impl Held {
 
     /// The thread that waits for orphaned children ends a little later than the last of them.
     fn is_what_is_held(&self, by: &str) {
-        until(&format!("{by}: {self:?} before, {:?} after", Held::now()), || Held::now() == *self);
+        until_or(|| format!("{by}: {self:?} before, {:?} after", Held::now()), || Held::now() == *self);
     }
 }
 

@@ -8,6 +8,8 @@ mod hope;
 mod pool;
 mod seeds;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -65,19 +67,20 @@ pub(crate) fn comes_to_an_end<F: FnOnce()>(body: F) {
     });
 }
 
-/// A thread as the kernel sees it.
-pub(crate) struct OsThread(std::path::PathBuf);
+/// A thread as the kernel sees it, by a file that stays open: there may be no descriptor left for another.
+pub(crate) struct OsThread(File);
 
 impl OsThread {
     pub(crate) fn current() -> OsThread {
-        OsThread(std::path::Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap()).join("stat"))
+        OsThread(File::open("/proc/thread-self/stat").unwrap())
     }
 
     /// Waits until the thread sleeps in the kernel, or `is_over`.
     pub(crate) fn wait_for_sleep(&self, is_over: impl Fn() -> bool) {
         let sleeps = || {
-            let stat = std::fs::read_to_string(&self.0).unwrap_or_default();
-            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
+            let mut stat = [0; 1000];
+            let length = self.0.read_at(&mut stat, 0).unwrap_or(0);
+            String::from_utf8_lossy(&stat[..length]).rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
         };
         while !sleeps() && !is_over() {
             thread::yield_now();

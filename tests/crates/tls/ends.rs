@@ -9,12 +9,12 @@ use rustls::{ClientConfig, ServerConfig};
 
 use super::{client, client_config, close, read_all, say, server};
 use crate::everywhere;
-use crate::identity::{localhost, server_config};
+use crate::identity::Identity;
 use crate::listening::Listening;
 
 fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
-    let identity = localhost();
-    (server_config(&identity), client_config(&identity))
+    let identity = Identity::made_up().unwrap();
+    (identity.config(&[]).unwrap(), client_config(&identity))
 }
 
 /// Answers with what it gets, backwards, when the client has closed.

@@ -11,7 +11,7 @@ use corro::{channel, spawn};
 use super::{client, client_config, close, read_all, say, server};
 use crate::counterpart::{Folder, Server, program};
 use crate::everywhere;
-use crate::identity::{localhost, server_config};
+use crate::identity::Identity;
 use crate::listening::Listening;
 
 const VERSIONS: [&str; 2] = ["-tls1_2", "-tls1_3"];
@@ -28,10 +28,10 @@ fn s_client(to: SocketAddr, trusted: &Path, version: &str) -> Command {
 #[test]
 #[ignore = "needs openssl"]
 fn our_server_answers_clients_of_openssl() {
-    let identity = localhost();
-    let config = server_config(&identity);
+    let identity = Identity::made_up().unwrap();
+    let config = identity.config(&[]).unwrap();
     let folder = Folder::new();
-    let trusted = folder.file("certificate.pem", identity.cert.pem().as_bytes());
+    let trusted = folder.file("certificate.pem", identity.pem().unwrap().certificate.as_bytes());
     everywhere(|| {
         let (config, (sender, receiver)) = (config.clone(), channel::unbounded());
         let listening = Listening::new(move |stream| {
@@ -66,10 +66,10 @@ fn our_server_answers_clients_of_openssl() {
 #[test]
 #[ignore = "needs openssl"]
 fn our_server_sees_that_a_client_of_openssl_was_killed() {
-    let identity = localhost();
-    let config = server_config(&identity);
+    let identity = Identity::made_up().unwrap();
+    let config = identity.config(&[]).unwrap();
     let folder = Folder::new();
-    let trusted = folder.file("certificate.pem", identity.cert.pem().as_bytes());
+    let trusted = folder.file("certificate.pem", identity.pem().unwrap().certificate.as_bytes());
     everywhere(|| {
         let (config, (sender, receiver)) = (config.clone(), channel::unbounded());
         let listening = Listening::new(move |stream| {
@@ -91,7 +91,7 @@ fn our_server_sees_that_a_client_of_openssl_was_killed() {
 #[test]
 #[ignore = "needs openssl"]
 fn our_clients_ask_a_server_of_openssl() {
-    let identity = localhost();
+    let identity = Identity::made_up().unwrap();
     let config = client_config(&identity);
     for version in VERSIONS {
         let server = Server::openssl(&identity, &["-rev", version]);

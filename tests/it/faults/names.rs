@@ -28,7 +28,7 @@ fn with_own_server<F: FnOnce(SocketAddr)>(number: u8, test: F) {
     let [.., high, low] = std::process::id().to_be_bytes();
     let server = SocketAddr::from(([127, number, high, low], 53));
     if let Err(error) = net::UdpSocket::bind(server) {
-        return println!("SKIPPED: no server of names can be at {server}: {error}");
+        panic!("no server of names can be at {server}: {error}");
     }
     let conf = std::env::temp_dir().join(format!("corro-resolv-{}-{number}", std::process::id()));
     std::fs::write(&conf, format!("nameserver {}\noptions timeout:1 attempts:1\n", server.ip())).unwrap();
@@ -36,20 +36,13 @@ fn with_own_server<F: FnOnce(SocketAddr)>(number: u8, test: F) {
     let script = r#"mount --bind "$1" /etc/resolv.conf && shift && exec "$@""#;
     let mut child = Command::new("unshare");
     child.args(["--mount", "sh", "-c", script, "sh"]).arg(&conf).arg(std::env::current_exe().unwrap());
-    let output = child.args(["--exact", &path, "--nocapture"]).env(SERVER, server.to_string()).output();
+    child.args(["--exact", &path, "--ignored", "--nocapture"]).env(SERVER, server.to_string());
+    let output = child.output();
     std::fs::remove_file(&conf).unwrap();
-    let (said, failed) = match output {
-        Ok(output) => {
-            let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            (text, !output.status.success())
-        }
-        Err(error) => (error.to_string(), true),
-    };
-    // Before the test begins it is `unshare` or `mount` that is missing or not permitted.
-    if !said.contains("running 1 test") {
-        return println!("SKIPPED: no mounts of our own: {said}");
-    }
-    assert!(!failed && said.contains("1 passed"), "{said}");
+    let output = output.unwrap_or_else(|error| panic!("cannot run unshare, of Debian's package util-linux: {error}"));
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("running 1 test"), "cannot mount, which needs root or CAP_SYS_ADMIN: {said}");
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 /// The name server: it says that there is no such name, or nothing at all.
@@ -84,6 +77,7 @@ fn everywhere_with(server: SocketAddr, is_silent: bool, test: impl Fn() + Send +
 }
 
 #[test]
+#[ignore = "needs mounts of its own"]
 fn i4_a_name_that_does_not_exist_is_an_error_as_in_std() {
     with_own_server(53, |server| {
         everywhere_with(server, false, || {
@@ -99,24 +93,33 @@ fn i4_a_name_that_does_not_exist_is_an_error_as_in_std() {
     });
 }
 
+/// Makes connections while names are looked up. Says whether that was through before the resolver gave the first one up.
+fn is_faster_than_the_resolver() -> bool {
+    let lookups = [(); 5].map(|()| spawn(|| TcpStream::connect(("silent.invalid", 80)).map(drop)));
+    serve_clients(20);
+    let is_faster = !lookups.iter().any(corro::JoinHandle::is_finished);
+    for lookup in lookups {
+        lookup.join().unwrap().unwrap_err();
+    }
+    is_faster
+}
+
+/// Makes and accepts so many connections.
+fn serve_clients(count: usize) {
+    let listener = TcpListener::bind(ANY).unwrap();
+    for _ in 0..count {
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.accept().unwrap();
+    }
+}
+
 #[test]
+#[ignore = "needs mounts of its own"]
 fn i4_a_server_of_names_that_is_silent_stops_nobody() {
     with_own_server(54, |server| {
         everywhere_with(server, true, || {
-            let lookups: Vec<_> =
-                (0..5).map(|_| spawn(|| TcpStream::connect(("silent.invalid", 80)).map(drop))).collect();
-            // The resolver gives up after a second; many connections are made meanwhile.
-            let listener = TcpListener::bind(ANY).unwrap();
-            let mut made = 0;
-            while !lookups.iter().any(corro::JoinHandle::is_finished) && made < 500 {
-                TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-                listener.accept().unwrap();
-                made += 1;
-            }
-            assert!(made > 50, "{made} connections in a second");
-            for lookup in lookups {
-                lookup.join().unwrap().unwrap_err();
-            }
+            // The resolver gives up after a second, in which a busy machine may not come to it.
+            until("who makes connections waits for those who look names up", is_faster_than_the_resolver);
             assert!(timeout(ms(50), || TcpStream::connect(("silent.invalid", 80))).is_err());
         });
     });
@@ -152,22 +155,16 @@ fn i4_a_lookup_that_hangs_holds_back_its_task_alone() {
     cleanly(|| {
         let (name, let_go) = Hangs::new();
         let theirs = name.clone();
-        let hangs = spawn(move || timeout(ms(1), || TcpStream::connect(theirs)).map(drop));
+        let hangs = spawn(move || TcpStream::connect(theirs).map(drop));
         until("the lookup does not begin", || {
             yields(1);
             name.has_begun()
         });
-        // The deadline passes, and the others go on.
-        corro::sleep(ms(20));
-        let (mut served, listener) = (0, TcpListener::bind(ANY).unwrap());
-        while served < 50 {
-            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            listener.accept().unwrap();
-            served += 1;
-        }
+        hangs.cancel();
+        serve_clients(50);
         assert!(!hangs.is_finished(), "a lookup cannot be called back");
         drop(let_go);
-        assert!(hangs.join().unwrap().is_err(), "the deadline had passed");
+        cancelled(hangs);
     });
 }
 

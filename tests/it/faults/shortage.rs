@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::{ANY, cleanly, pair};
 use crate::generator::child::isolated;
 use crate::schedulers::virtually;
 use crate::support::{cancelled, ms, waiter};
+use crate::virtual_time::OsThread;
 
 /// Takes all descriptors that the process may have, as long as it lives.
 struct Shortage(#[allow(dead_code, reason = "held")] Vec<File>);
@@ -136,13 +138,21 @@ fn t2_who_backs_off_can_be_cancelled() {
 fn t8_a_plain_thread_backs_off() {
     isolated(|| {
         let (listener, mut client) = with_client();
-        let shortage = Shortage::begin();
+        let (tell, told) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
         let server = thread::spawn(move || {
+            tell.send(OsThread::current()).unwrap();
+            while let Err(mpsc::TryRecvError::Empty) = gone.try_recv() {
+                thread::yield_now();
+            }
             let (mut stream, _peer) = listener.accept().unwrap();
             stream.write_all(b"welcome").unwrap();
         });
-        // Right at any speed: this only makes it likely that the thread meets the shortage.
-        thread::sleep(ms(20));
+        let thread = told.recv().unwrap();
+        let shortage = Shortage::begin();
+        go.send(()).unwrap();
+        // There is a client, so it is the shortage that it sleeps for; until now it did not sleep.
+        thread.wait_for_sleep(|| server.is_finished());
         drop(shortage);
         let mut word = String::new();
         client.read_to_string(&mut word).unwrap();

@@ -1,5 +1,8 @@
 //! Rules I6 and T5 in a whole program: a signal comes while the `echo` example is busy.
 
+#[path = "../../programs/mod.rs"]
+mod programs;
+
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
@@ -21,16 +24,11 @@ const CLIENTS: usize = 50;
 const REQUEST: usize = 1000;
 const PLACES: [&[&str]; 3] = [&["--loop"], &["--workers", "1"], &["--workers", "4"]];
 
-/// Runs a test with the example's program, which `cargo test` builds. Where the clients run matters little.
+/// Runs a test with the example's program. Where the clients run matters little.
 fn with_program<F: FnOnce(&Path)>(test: F) {
     isolated_as(&test_path::<F>(), || {
-        let this = std::env::current_exe().unwrap();
-        let program = this.ancestors().nth(2).unwrap().join("examples/echo");
-        if program.exists() {
-            corro::run(|| test(&program));
-        } else {
-            eprintln!("SKIPPED: there is no {}: `cargo build --example echo` makes it", program.display());
-        }
+        let program = programs::example("echo");
+        corro::run(|| test(&program));
     });
 }
 

@@ -139,15 +139,18 @@ fn t1_a_cancelled_future_loses_no_byte() {
     everywhere(|| {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let stream = Arc::new(Mutex::new(Async::new(ours)));
-        let (begins, begun) = channel::bounded(1);
+        let (waits, waiting) = channel::unbounded();
         let reader = stream.clone();
         let task = corro::spawn_local(move || {
             let mut stream = reader.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            begins.send(()).unwrap();
-            corro::block_on(read(&mut *stream, &mut [0; 8]))
+            let mut buf = [0; 8];
+            corro::block_on(poll_fn(|cx| {
+                let polled = Pin::new(&mut *stream).poll_read(cx, &mut buf);
+                waits.send(polled.is_pending()).unwrap();
+                polled
+            }))
         });
-        begun.recv().unwrap();
-        yield_now();
+        assert_eq!(waiting.recv(), Ok(true), "there is nothing to read");
         task.cancel();
         assert!(task.join().unwrap_err().is_cancelled());
         theirs.write_all(b"kept").unwrap();

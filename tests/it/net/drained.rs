@@ -2,21 +2,21 @@
 //! read and has had its event already must not be waited for.
 
 use super::*;
+use crate::support::waiter;
 
 /// A stream that waited before, so that its events are counted, and its peer. Whatever is sent now is told of by an event
-/// that comes while nobody reads.
+/// that comes while nobody reads. It waited with the driver of this worker, and that alone tells of its events.
 fn waited_pair() -> (TcpStream, TcpStream) {
     let (reader, writer) = pair();
     let (reader, mut other) = (Arc::new(reader), writer);
     let waiting = reader.clone();
-    let first = corro::spawn(move || (&*waiting).read(&mut [0; 8]).unwrap());
-    let_others_run();
+    let first = waiter(move || (&*waiting).read(&mut [0; 8]).unwrap());
     other.write_all(b"a").unwrap();
     assert_eq!(first.join().unwrap(), 1);
     (Arc::into_inner(reader).expect("the task has ended"), other)
 }
 
-/// Until what was sent has had its event.
+/// Until what was sent has had its event, from the driver of this worker.
 fn let_events_come() {
     let (mut reader, mut writer) = waited_pair();
     writer.write_all(b"b").unwrap();
