@@ -40,6 +40,21 @@ pub fn write(folder: &Path, answers: &[Answer]) -> io::Result<()> {
     std::fs::write(folder.join("RESULTS.md"), text)
 }
 
+/// Whose versions are told.
+const PEERS: [&str; 11] = [
+    "corosensei",
+    "tokio",
+    "hyper",
+    "smol",
+    "rayon",
+    "may",
+    "may_minihttp",
+    "generator",
+    "crossbeam-channel",
+    "flume",
+    "parking_lot",
+];
+
 fn machine() -> String {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split(": ").nth(1));
@@ -51,9 +66,7 @@ fn machine() -> String {
         }
     }
     let lock = include_str!("../Cargo.lock");
-    for name in
-        ["corosensei", "tokio", "smol", "rayon", "may", "generator", "crossbeam-channel", "flume", "parking_lot"]
-    {
+    for name in PEERS {
         let entry = format!("name = \"{name}\"\nversion = \"");
         let version = lock.split(&entry).nth(1).and_then(|rest| rest.split('"').next());
         let _ = writeln!(text, "- {name} {}", version.unwrap_or("?"));
