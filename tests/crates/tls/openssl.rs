@@ -1,9 +1,10 @@
 //! `rustls` on one side, the programs of OpenSSL on the other.
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use corro::channel::Receiver;
 use corro::net::TcpStream;
 use corro::process::{Command, Stdio};
 use corro::{channel, spawn};
@@ -25,26 +26,34 @@ fn s_client(to: SocketAddr, trusted: &Path, version: &str) -> Command {
     command
 }
 
-#[test]
-#[ignore = "needs openssl"]
-fn our_server_answers_clients_of_openssl() {
+/// Runs a test everywhere with a server of ours that says hello, the certificate by which it is trusted, and what becomes of
+/// reading what each client sends.
+fn with_greeter(test: impl Fn(&Listening, &Path, &Receiver<io::Result<Vec<u8>>>) + Send + Sync) {
     let identity = Identity::made_up().unwrap();
     let config = identity.config(&[]).unwrap();
     let folder = Folder::new();
     let trusted = folder.file("certificate.pem", identity.pem().unwrap().certificate.as_bytes());
     everywhere(|| {
-        let (config, (sender, receiver)) = (config.clone(), channel::unbounded());
+        let (config, (sender, received)) = (config.clone(), channel::unbounded());
         let listening = Listening::new(move |stream| {
             let mut stream = server(stream, &config);
             say(&mut stream, b"hello\n");
-            sender.send(read_all(&mut stream).unwrap()).unwrap();
+            sender.send(read_all(&mut stream)).unwrap();
         });
+        test(&listening, &trusted, &received);
+    });
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn our_server_answers_clients_of_openssl() {
+    with_greeter(|listening, trusted, received| {
         let text = b"a line\n".repeat(20_000);
         let clients: Vec<_> = VERSIONS
             .repeat(2)
             .into_iter()
             .map(|version| {
-                let (mut command, text) = (s_client(listening.address, &trusted, version), text.clone());
+                let (mut command, text) = (s_client(listening.address, trusted, version), text.clone());
                 spawn(move || {
                     let mut child = command.spawn().unwrap();
                     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -58,7 +67,7 @@ fn our_server_answers_clients_of_openssl() {
             .collect();
         for client in clients {
             client.join().unwrap();
-            assert!(receiver.recv().unwrap() == text, "the server got it all, and the close");
+            assert!(received.recv().unwrap().unwrap() == text, "the server got it all, and the close");
         }
     });
 }
@@ -66,23 +75,13 @@ fn our_server_answers_clients_of_openssl() {
 #[test]
 #[ignore = "needs openssl"]
 fn our_server_sees_that_a_client_of_openssl_was_killed() {
-    let identity = Identity::made_up().unwrap();
-    let config = identity.config(&[]).unwrap();
-    let folder = Folder::new();
-    let trusted = folder.file("certificate.pem", identity.pem().unwrap().certificate.as_bytes());
-    everywhere(|| {
-        let (config, (sender, receiver)) = (config.clone(), channel::unbounded());
-        let listening = Listening::new(move |stream| {
-            let mut stream = server(stream, &config);
-            say(&mut stream, b"hello\n");
-            sender.send(read_all(&mut stream).unwrap_err().kind()).unwrap();
-        });
-        let mut child = s_client(listening.address, &trusted, "-tls1_3").spawn().unwrap();
+    with_greeter(|listening, trusted, received| {
+        let mut child = s_client(listening.address, trusted, "-tls1_3").spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut String::new()).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
-        let kind = receiver.recv().unwrap();
+        let kind = received.recv().unwrap().unwrap_err().kind();
         assert!(matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{kind:?}");
     });
 }

@@ -408,3 +408,30 @@ fn s9_what_was_started_and_cancelled_goes_in_the_end() {
     assert!(most.iter().all(|&most| most < ROUNDS / 10), "{most:?} bodies of tasks were left behind");
     settles(|| Arc::strong_count(&body) == 1 && runtime.metrics().live == 0);
 }
+
+/// As the connections that an acceptor has taken at one go: they must not start one by one, a whole batch of others apart.
+#[test]
+fn s9_many_new_tasks_start_soon_among_many() {
+    const NEW: usize = 200;
+    for count in [300, 900] {
+        let crowd = Crowd::default();
+        let (last, started) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        runtime(1).run(|| {
+            crowd.start(count);
+            yield_now();
+            let from = crowd.turns();
+            let mut tasks = JoinSet::new();
+            for _ in 0..NEW {
+                let (crowd, last, started) = (crowd.clone(), last.clone(), started.clone());
+                tasks.spawn(move || {
+                    last.fetch_max(crowd.turns(), SeqCst);
+                    started.fetch_add(1, SeqCst);
+                });
+            }
+            while tasks.join_next().is_some() {}
+            crowd.stop();
+            assert_eq!(started.load(SeqCst), NEW);
+            within(8 * NEW + 1000 + 2 * count, from, last.load(SeqCst));
+        });
+    }
+}
