@@ -192,11 +192,13 @@ impl Wait {
         context: &Context<'_>,
     ) -> Poll<io::Result<()>> {
         let here = driver::number();
+        // Somebody's code, so before the lock.
+        let waker = context.waker().clone();
         if let Some(waiting) = &self.0 {
             let mut told = lock(&waiting.told);
             let (outcome, was_cancelled) = (told.outcome.take(), told.was_cancelled);
             if outcome.is_none() && waiting.driver == here {
-                let before = told.waker.replace(context.waker().clone());
+                let before = told.waker.replace(waker);
                 drop(told);
                 drop(before);
                 return Poll::Pending;
@@ -216,7 +218,7 @@ impl Wait {
                 return Poll::Ready(outcome);
             }
         }
-        let told = Arc::new(Mutex::new(Told { waker: Some(context.waker().clone()), ..Told::default() }));
+        let told = Arc::new(Mutex::new(Told { waker: Some(waker), ..Told::default() }));
         let (waits_for, tell) = (stream.clone(), TellAtEnd(told.clone()));
         let task = task::spawn_local(move || {
             let outcome = waits_for.polled().wait(direction, seen, None);
