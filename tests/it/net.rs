@@ -15,6 +15,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use corro::net::{TcpListener, TcpStream};
+use corro::sync::Barrier;
 
 use crate::generator::child::isolated;
 use crate::schedulers::everywhere;
@@ -213,12 +214,16 @@ fn i2_of_two_readers_each_byte_reaches_one() {
     everywhere(|| {
         let (mut a, b) = pair();
         let b = Arc::new(b);
+        let in_step = Arc::new(Barrier::new(2));
         let readers = [b.clone(), b].map(|stream| {
+            let in_step = in_step.clone();
             corro::spawn(move || {
                 let (mut bytes, mut byte) = (Vec::new(), [0]);
                 while (&*stream).read(&mut byte).unwrap() == 1 {
                     bytes.push(byte[0]);
-                    corro::yield_now();
+                    if bytes.len() % 25 == 0 {
+                        in_step.wait();
+                    }
                 }
                 bytes
             })
@@ -230,7 +235,7 @@ fn i2_of_two_readers_each_byte_reaches_one() {
         }
         drop(a);
         let shares = readers.map(|reader| reader.join().unwrap());
-        assert!(shares.iter().all(|share| !share.is_empty()));
+        assert!(shares.iter().all(|share| share.len() == 100));
         let mut all = shares.concat();
         all.sort();
         assert_eq!(all, (0..200).collect::<Vec<u8>>());
