@@ -24,11 +24,11 @@ pub(super) struct Entry {
 }
 
 /// In no heap; later than any entry, whose deadline is less.
-const NONE: Entry = Entry { deadline: u64::MAX, order: 0, slot: u32::MAX };
+pub(super) const NONE: Entry = Entry { deadline: u64::MAX, order: 0, slot: u32::MAX };
 
 impl Entry {
     #[inline]
-    fn before(&self, other: &Entry) -> bool {
+    pub(super) fn before(&self, other: &Entry) -> bool {
         self.deadline < other.deadline
             || (self.deadline == other.deadline && (self.order.wrapping_sub(other.order) as i32) < 0)
     }
@@ -95,6 +95,7 @@ impl Heap {
     }
 
     /// Takes the first one out.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Entry> {
         let first = *self.first()?;
         self.len -= 1;
@@ -114,10 +115,6 @@ impl Heap {
         self.groups.clear();
         self.groups.shrink_to(2 * kept.len() / ARITY);
         kept.into_iter().for_each(|entry| self.push(entry));
-    }
-
-    pub(super) fn clear(&mut self) {
-        *self = Heap::new();
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {

@@ -10,7 +10,7 @@
 //!  net, io, process ...      Source::wait      wait_fd       Alarm, pause      run_elsewhere
 //!                               │                   │              │               │
 //!  Driver (one a worker)     Reactor ◄──────── Oneshots         Timers           Pool
-//!                            epoll, eventfd    inner epoll      a heap          threads
+//!                            epoll, eventfd    inner epoll    line, heap        threads
 //! ```
 //!
 //! Only `epoll.rs`, `source.rs` and `oneshot.rs` know of epoll, and only [`Driver::now`] reads the clock: another
@@ -19,6 +19,7 @@
 //! Invariant: nothing here is locked or borrowed while a waker or a callback runs.
 
 pub(crate) mod blocking;
+mod deadlines;
 mod epoll;
 mod heap;
 mod oneshot;

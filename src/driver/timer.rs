@@ -4,20 +4,21 @@
 //! - [`Timers::pop_due`]: the next one that is due; by deadline, then by the order of adding.
 //!
 //! ```text
-//!  heap                     slots
+//!  queue                    slots
 //!  [deadline, slot] ───────► [seq, target]     live: there is a target
-//!  [deadline, slot] ───────► [seq,   -   ]     dead: cancelled, still in the heap
-//!                            free list ...     in no entry of the heap
+//!  [deadline, slot] ───────► [seq,   -   ]     dead: cancelled, still in the queue
+//!                            free list ...     in no entry of the queue
 //! ```
 //!
-//! To cancel only empties the slot: the entry stays until it comes up, or until more than half of the heap is dead
+//! To cancel only empties the slot: the entry stays until it comes up, or until more than half of the queue is dead
 //! and all of those are swept out at once. So a cancellation costs O(1), and a timeout that rarely fires never
-//! moves through the heap.
+//! moves through it.
 //!
-//! Invariant: each slot is in exactly one entry of the heap or in the free list. The seq of an added timer is
+//! Invariant: each slot is in exactly one entry of the queue or in the free list. The seq of an added timer is
 //! never used again, so a stale [`Key`] finds another seq and does nothing.
 
-use super::heap::{Entry, Heap};
+use super::deadlines::Deadlines;
+use super::heap::Entry;
 use crate::task::prefetch;
 
 /// Below this many entries dead ones are not worth a sweep.
@@ -37,23 +38,23 @@ struct Slot<T> {
 
 /// Targets by deadline.
 pub(crate) struct Timers<T> {
-    heap: Heap,
+    queue: Deadlines,
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     next_seq: u64,
-    /// Entries of the heap whose slot is empty.
+    /// Entries of the queue whose slot is empty.
     dead: usize,
 }
 
 impl<T> Timers<T> {
     pub(crate) const fn new() -> Timers<T> {
-        Timers { heap: Heap::new(), slots: Vec::new(), free: Vec::new(), next_seq: 0, dead: 0 }
+        Timers { queue: Deadlines::new(), slots: Vec::new(), free: Vec::new(), next_seq: 0, dead: 0 }
     }
 
     /// How many timers wait.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.heap.len() - self.dead
+        self.queue.len() - self.dead
     }
 
     /// Adds a timer that is due at `deadline`.
@@ -61,7 +62,7 @@ impl<T> Timers<T> {
         let seq = self.next_seq;
         self.next_seq += 1;
         let slot = self.take_slot(Slot { seq, target: Some(target) });
-        self.heap.push(Entry { deadline, order: seq as u32, slot });
+        self.queue.push(Entry { deadline, order: seq as u32, slot });
         Key { seq, slot }
     }
 
@@ -81,17 +82,16 @@ impl<T> Timers<T> {
     #[inline]
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
         self.drop_dead_tops();
-        self.heap.first().map(|entry| entry.deadline)
+        self.queue.first().map(|entry| entry.deadline)
     }
 
     /// Takes out the first timer whose deadline is `now` or earlier.
     #[inline]
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
-        if self.next_deadline()? > now {
-            return None;
-        }
-        // Most likely in no near cache: it comes while the heap is put in order.
-        prefetch(&self.slots[self.heap.first()?.slot as usize]);
+        self.drop_dead_tops();
+        let first = self.queue.first().filter(|entry| entry.deadline <= now)?;
+        // Most likely in no near cache: it comes while the queue is put in order.
+        prefetch(&self.slots[first.slot as usize]);
         let slot = self.pop_top()?;
         self.slots[slot as usize].target.take()
     }
@@ -103,7 +103,7 @@ impl<T> Timers<T> {
 
     /// Takes all of them out. Their keys are stale from then on.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        self.heap.clear();
+        self.queue.clear();
         self.free.clear();
         self.dead = 0;
         self.slots.drain(..).filter_map(|slot| slot.target).collect()
@@ -124,7 +124,7 @@ impl<T> Timers<T> {
     }
 
     fn drop_dead_tops(&mut self) {
-        while self.dead > 0 && self.heap.first().is_some_and(|entry| !Self::is_live(&self.slots, entry)) {
+        while self.dead > 0 && self.queue.first().is_some_and(|entry| !Self::is_live(&self.slots, entry)) {
             self.pop_top();
             self.dead -= 1;
         }
@@ -132,13 +132,13 @@ impl<T> Timers<T> {
 
     /// Takes the top entry out and gives its slot free; the target is the caller's business.
     fn pop_top(&mut self) -> Option<u32> {
-        let top = self.heap.pop()?;
+        let top = self.queue.pop()?;
         self.free.push(top.slot);
         Some(top.slot)
     }
 
     fn sweep_if_worth_it(&mut self) {
-        if self.heap.len() >= SWEEP_FROM && self.dead > self.heap.len() / 2 {
+        if self.queue.len() >= SWEEP_FROM && self.dead > self.queue.len() / 2 {
             self.sweep();
         }
     }
@@ -146,7 +146,7 @@ impl<T> Timers<T> {
     #[cold]
     fn sweep(&mut self) {
         let (slots, free) = (&self.slots, &mut self.free);
-        self.heap.retain(|entry| {
+        self.queue.retain(|entry| {
             let live = Self::is_live(slots, entry);
             if !live {
                 free.push(entry.slot);
@@ -161,9 +161,9 @@ impl<T> Timers<T> {
         if !cfg!(debug_assertions) {
             return;
         }
-        assert!(self.heap.is_ordered());
-        assert_eq!(self.heap.len() + self.free.len(), self.slots.len(), "a slot is in one place");
-        let dead = self.heap.entries().filter(|entry| !Self::is_live(&self.slots, entry)).count();
+        assert!(self.queue.is_ordered());
+        assert_eq!(self.queue.len() + self.free.len(), self.slots.len(), "a slot is in one place");
+        let dead = self.queue.entries().filter(|entry| !Self::is_live(&self.slots, entry)).count();
         assert_eq!(dead, self.dead, "the dead are counted");
     }
 }
@@ -217,7 +217,7 @@ mod tests {
         for key in &keys[100..] {
             timers.cancel(*key);
         }
-        assert!(timers.heap.len() <= 201, "{} entries for 100 timers", timers.heap.len());
+        assert!(timers.queue.len() <= 201, "{} entries for 100 timers", timers.queue.len());
         assert_eq!(timers.len(), 100);
         let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(u64::MAX)).collect();
         assert_eq!(due, (0..100).collect::<Vec<_>>());
