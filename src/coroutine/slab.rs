@@ -53,9 +53,9 @@ impl Class {
         Class { bytes, next: 0, end: 0, chunk_slots: FIRST_CHUNK_SLOTS }
     }
 
-    /// Bytes from one slot to the next: the guard, the page that colouring takes from, the stack.
+    /// Bytes from one slot to the next: the guard, the page that colouring takes from, the stack. An odd number of pages: else many stacks would share few sets of the processor's cache of page translations.
     pub(super) fn stride(bytes: usize) -> usize {
-        GUARD + PAGE + bytes
+        (GUARD + PAGE + bytes) | PAGE
     }
 
     /// Carves a slot that was never used, and returns its top.
