@@ -26,7 +26,7 @@ use rustix::io::Errno;
 
 use super::source::Readiness;
 use super::{Direction, oneshot::Oneshots};
-use crate::task::prefetch;
+use crate::task::Woken;
 
 /// Events taken by one call. Not more: what they had fetched ahead should still be in the caches when the tasks run.
 pub(crate) const EVENTS: usize = 64;
@@ -64,12 +64,8 @@ struct Slot {
     source: Option<Arc<Readiness>>,
 }
 
-/// The buffers of [`Reactor::poll`], kept for the next time.
-#[derive(Default)]
-pub(super) struct Events {
-    raw: Vec<epoll::Event>,
-    ready: Vec<(Arc<Readiness>, EventFlags)>,
-}
+/// The buffer of [`Reactor::poll`], kept for the next time.
+pub(super) type Events = Vec<epoll::Event>;
 
 impl Reactor {
     pub(super) fn new() -> io::Result<Reactor> {
@@ -114,48 +110,45 @@ impl Reactor {
     /// Waits once, at most for `timeout`, and wakes those whose descriptors became ready. Whether there may be more of them.
     pub(super) fn poll(&self, timeout: Option<Duration>, events: &mut Events, oneshots: &Oneshots) -> io::Result<bool> {
         let timeout = timeout.map(to_timespec);
-        events.raw.reserve(EVENTS);
-        match epoll::wait(&self.epoll, spare_capacity(&mut events.raw), timeout.as_ref()) {
+        events.reserve(EVENTS);
+        match epoll::wait(&self.epoll, spare_capacity(events), timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
-        let is_full = events.raw.len() >= EVENTS;
-        let look_at_oneshots = self.collect(events);
-        for (number, (source, flags)) in events.ready.iter().enumerate() {
-            if let Some((later, _)) = events.ready.get(number + AHEAD) {
-                later.prefetch_waiter();
-            }
-            source.deliver(*flags);
-        }
-        events.ready.clear();
+        let is_full = events.len() >= EVENTS;
+        let look_at_oneshots = !events.is_empty() && self.deliver(events);
+        events.clear();
         let oneshots_are_full = look_at_oneshots && oneshots.dispatch()?;
         Ok(is_full || oneshots_are_full)
     }
 
-    /// Turns events into sources. Returns whether a one-shot wait is over.
-    fn collect(&self, events: &mut Events) -> bool {
-        if events.raw.is_empty() {
-            return false;
-        }
-        let mut look_at_oneshots = false;
+    /// Gives events to the sources. Returns whether a one-shot wait is over.
+    ///
+    /// All under the lock, as no source may go meanwhile. So nobody's code runs: who lives on another thread is woken after.
+    fn deliver(&self, events: &[epoll::Event]) -> bool {
+        let (mut woken, mut look_at_oneshots) = (Woken::default(), false);
         let registry = self.lock();
-        for (number, event) in events.raw.iter().enumerate() {
-            if let Some(later) = events.raw.get(number + AHEAD) {
-                registry.prefetch(Token::from_u64(later.data.u64()));
-            }
+        let source = |number: usize| {
+            let event = events.get(number)?;
+            registry.find(Token::from_u64(event.data.u64())).map(|source| &**source)
+        };
+        let fetch_source = |number| _ = source(number).map(Readiness::prefetch);
+        let fetch_waiter = |number| _ = source(number).map(Readiness::prefetch_waiter);
+        (0..2 * AHEAD).for_each(fetch_source);
+        (0..AHEAD).for_each(fetch_waiter);
+        for (number, event) in events.iter().enumerate() {
+            fetch_source(number + 2 * AHEAD);
+            fetch_waiter(number + AHEAD);
             match event.data.u64() {
                 // Edge-triggered: each write is an event of its own, so nobody needs to read the counter.
                 NOTIFY => {}
                 ONESHOTS => look_at_oneshots = true,
-                token => {
-                    let found = registry.find(Token::from_u64(token));
-                    events.ready.extend(found.map(|source| (source.clone(), event.flags)));
-                }
+                _ => _ = source(number).map(|source| source.deliver(event.flags, &mut woken)),
             }
         }
         drop(registry);
-        events.raw.clear();
+        woken.wake();
         look_at_oneshots
     }
 
@@ -189,12 +182,6 @@ impl Registry {
     fn find(&self, token: Token) -> Option<&Arc<Readiness>> {
         let slot = self.slots.get(token.index as usize)?;
         if slot.generation == token.generation { slot.source.as_ref() } else { None }
-    }
-
-    fn prefetch(&self, token: Token) {
-        if let Some(source) = self.find(token) {
-            prefetch(Arc::as_ptr(source));
-        }
     }
 
     fn remove(&mut self, token: Token) -> Option<Arc<Readiness>> {

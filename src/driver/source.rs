@@ -18,6 +18,7 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -28,7 +29,7 @@ use rustix::event::epoll::EventFlags;
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Deadline, Direction, Driver, with_current, would_suspend};
-use crate::task::{self, Hint, Mode, Monitor, Reason, Until, refuse_callback};
+use crate::task::{self, Hint, Mode, Monitor, Reason, Until, Woken, prefetch_lines, refuse_callback};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -138,18 +139,19 @@ impl Drop for Source {
     }
 }
 
-/// Who waits for which direction.
+/// Who waits for which direction. What the way of a read touches comes first and lies together.
+#[repr(C)]
 pub(crate) struct Readiness {
     /// Of the tasks that wait, the one that came last.
     waiter: Hint,
     read: Side,
-    write: Side,
     /// How many events its reader had seen when a short read began, set by that reader; at first a number that no count
     /// reaches.
     drained: AtomicU64,
     /// An end, an error or urgent data had their event, or it is no TCP stream: then a short read says nothing. Set by the
     /// driver before it counts that event, and never taken back.
     ends: AtomicBool,
+    write: Side,
 }
 
 struct Side {
@@ -166,7 +168,12 @@ impl Readiness {
         }
     }
 
-    /// Has the processor fetch what [`deliver`](Self::deliver), and then the waiter itself, will touch.
+    /// Has the processor fetch what [`deliver`](Self::deliver) will touch.
+    pub(super) fn prefetch(&self) {
+        prefetch_lines(ptr::from_ref(self).cast(), 0..2);
+    }
+
+    /// The same for the waiter.
     pub(super) fn prefetch_waiter(&self) {
         self.waiter.prefetch();
     }
@@ -181,17 +188,17 @@ impl Readiness {
         self.drained.load(Relaxed) == seen.0 && !self.ends.load(Relaxed)
     }
 
-    /// Wakes those whom an event concerns.
-    pub(super) fn deliver(&self, flags: EventFlags) {
+    /// Wakes those whom an event concerns; those who live on other threads are left to `woken`.
+    pub(super) fn deliver(&self, flags: EventFlags, woken: &mut Woken) {
         let broken = EventFlags::HUP | EventFlags::ERR;
         if flags.intersects(EventFlags::PRI | EventFlags::RDHUP | broken) {
             self.ends.store(true, Relaxed);
         }
         if flags.intersects(EventFlags::IN | EventFlags::PRI | EventFlags::RDHUP | broken) {
-            self.read.wake();
+            self.read.wake(woken);
         }
         if flags.intersects(EventFlags::OUT | broken) {
-            self.write.wake();
+            self.write.wake(woken);
         }
     }
 }
@@ -216,14 +223,16 @@ impl Side {
         task::checkpoint();
         let mut event = Until::new(reason, |_locked| self.seen() != seen);
         // Late, or not: the caller tries again and sees.
-        let _ = self.monitor.perform(&mut event, &mut Deadline::at(deadline));
+        let _ = self.monitor.perform(&mut event, &mut Deadline::ahead(deadline));
     }
 
     /// All of them: each tries again, and who comes too late waits again.
-    fn wake(&self) {
+    fn wake(&self, woken: &mut Woken) {
         let mut locked = self.monitor.lock();
-        self.events.fetch_add(1, Release);
+        // Changed under the lock only, so it need not be one step. Release: see `seen`.
+        self.events.store(self.events.load(Relaxed) + 1, Release);
         locked.choose_all(0, |()| ());
+        locked.release_to(woken);
     }
 }
 
@@ -247,12 +256,18 @@ impl Drop for CountedWait {
 mod tests {
     use super::*;
 
+    fn deliver(readiness: &Readiness, flags: EventFlags) {
+        let mut woken = Woken::default();
+        readiness.deliver(flags, &mut woken);
+        woken.wake();
+    }
+
     #[test]
     fn an_event_between_the_attempt_and_the_wait_is_not_lost() {
         let readiness = Readiness::default();
         for _ in 0..2 {
             let seen = [readiness.read.seen(), readiness.read.seen()];
-            readiness.deliver(EventFlags::IN);
+            deliver(&readiness, EventFlags::IN);
             // Two readers tried before it came; neither waits.
             for seen in seen {
                 readiness.read.wait(Reason::Readable(0), seen, None);
@@ -271,13 +286,13 @@ mod tests {
             (before, source.readiness.is_drained(seen))
         };
         assert_eq!(is_drained(), (false, true));
-        source.readiness.deliver(EventFlags::IN);
+        deliver(&source.readiness, EventFlags::IN);
         assert_eq!(is_drained(), (false, true));
-        source.readiness.deliver(EventFlags::OUT);
+        deliver(&source.readiness, EventFlags::OUT);
         assert_eq!(is_drained(), (true, true));
         for end in [EventFlags::RDHUP, EventFlags::HUP, EventFlags::ERR, EventFlags::PRI] {
             let readiness = Readiness::default();
-            readiness.deliver(end);
+            deliver(&readiness, end);
             readiness.drained.store(readiness.read.seen().0, Relaxed);
             assert!(!readiness.is_drained(readiness.read.seen()));
         }

@@ -54,12 +54,19 @@ impl Drop for Alarm {
 pub(crate) struct Deadline {
     at: Option<Instant>,
     alarm: Option<Alarm>,
+    /// The first question whether it is over needs no clock.
+    is_ahead: Cell<bool>,
 }
 
 impl Deadline {
     /// `None` is no limit.
     pub(crate) fn at(at: Option<Instant>) -> Deadline {
-        Deadline { at, alarm: None }
+        Deadline { at, alarm: None, is_ahead: Cell::new(false) }
+    }
+
+    /// A time that was to come when the caller read the clock, just now.
+    pub(crate) fn ahead(at: Option<Instant>) -> Deadline {
+        Deadline { is_ahead: Cell::new(true), ..Deadline::at(at) }
     }
 
     /// This long from now on; a time that no clock can tell is no limit.
@@ -79,7 +86,7 @@ impl Limit for Deadline {
     }
 
     fn is_over(&self) -> bool {
-        self.at.is_some_and(|at| now() >= at)
+        !self.is_ahead.take() && self.at.is_some_and(|at| now() >= at)
     }
 
     fn park(&self, me: Option<&Header>, reason: Reason) {

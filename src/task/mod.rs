@@ -62,7 +62,7 @@ pub(crate) use self::home::{Callback, Home, Local, call_soon};
 pub use self::join::{JoinError, JoinHandle};
 pub use self::join_set::{AsCompleted, IntoHandle, JoinSet, as_completed, join_all, try_join_all};
 pub use self::local::LocalKey;
-pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone, Until};
+pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone, Until, Woken};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
 #[cfg(feature = "futures-io")]
 pub(crate) use self::park::spend_operation;
@@ -74,7 +74,7 @@ pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub(crate) use self::select::{Arm, Arms, JoinArm, QueueArm, Ticket, attempt, select};
 pub use self::token::CancelToken;
-pub(crate) use self::waker::{Hint, Waker, prefetch};
+pub(crate) use self::waker::{Hint, Waker, prefetch, prefetch_lines};
 use crate::coroutine;
 
 /// What tells tasks apart. No two tasks of a process have the same.

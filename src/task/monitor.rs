@@ -395,6 +395,14 @@ impl<S, V, const N: usize> Locked<'_, S, V, N> {
         count
     }
 
+    /// Lets the lock go; those of the chosen who live elsewhere are woken by `later`.
+    #[inline]
+    pub(crate) fn release_to(mut self, later: &mut Woken) {
+        if self.woken.first.is_some() {
+            later.append(mem::take(&mut *self.woken));
+        }
+    }
+
     /// # Safety
     /// The place stays where it is until it is out of the queue.
     #[inline]
@@ -417,7 +425,7 @@ impl<S, V, const N: usize> Drop for Locked<'_, S, V, N> {
 /// Those that were chosen and live elsewhere: to be woken when the lock is released. What lives on this thread is put
 /// into the ready ring at once, which is a store and runs nobody's code.
 #[derive(Default)]
-struct Woken {
+pub(crate) struct Woken {
     first: Option<TaskRef>,
     #[expect(clippy::box_collection, reason = "a lock is taken with this on the stack, and nearly always without any")]
     more: Option<Box<Vec<TaskRef>>>,
@@ -448,15 +456,27 @@ impl Woken {
         // SAFETY: until its place is marked as OUT the waiter is in its frame.
         let counted = unsafe { &*place.waiter }.counted();
         place.state.store(OUT, Release);
+        self.add(counted);
+    }
+
+    fn add(&mut self, task: TaskRef) {
         match self.first {
-            None => self.first = Some(counted),
-            Some(_) => self.more.get_or_insert_default().push(counted),
+            None => self.first = Some(task),
+            Some(_) => self.more.get_or_insert_default().push(task),
         }
     }
 
+    #[cold]
+    fn append(&mut self, other: Woken) {
+        other.into_tasks().for_each(|task| self.add(task));
+    }
+
+    fn into_tasks(self) -> impl Iterator<Item = TaskRef> {
+        self.first.into_iter().chain(self.more.into_iter().flat_map(|more| *more))
+    }
+
     #[inline(never)]
-    fn wake(self) {
-        self.first.into_iter().for_each(waker::wake_owned);
-        self.more.into_iter().flat_map(|more| *more).for_each(waker::wake_owned);
+    pub(crate) fn wake(self) {
+        self.into_tasks().for_each(waker::wake_owned);
     }
 }

@@ -1,5 +1,6 @@
 //! The other half of the waist: [`Waker::wake`] ends a [`park`](super::park()).
 
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
 
@@ -24,8 +25,7 @@ impl Waker {
     /// Has the processor fetch the task's header; many that are woken at once would else be fetched one by one.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        let header = self.0.as_ptr().cast::<u8>();
-        (0..3).for_each(|line| prefetch(header.wrapping_add(line * CACHE_LINE)));
+        prefetch_lines(self.0.as_ptr().cast(), 0..3);
     }
 
     /// The same for what a task of this thread runs on. Its header should be there by now.
@@ -33,7 +33,7 @@ impl Waker {
     pub(crate) fn prefetch_stack(&self) {
         if park::local().is_some_and(|local| local.is_home_of(&self.0)) {
             prefetch(self.0.fiber.get());
-            (0..4).for_each(|line| prefetch(self.0.stands_at.get().wrapping_add(line * CACHE_LINE)));
+            prefetch_lines(self.0.stands_at.get(), 0..4);
         }
     }
 
@@ -47,6 +47,7 @@ impl Waker {
 #[derive(Default)]
 pub(crate) struct Hint {
     header: AtomicPtr<u8>,
+    fiber: AtomicPtr<u8>,
     stack: AtomicPtr<u8>,
 }
 
@@ -55,16 +56,18 @@ impl Hint {
     #[inline(always)]
     pub(crate) fn set(&self) {
         let here = 0_u8;
-        let header = park::running().map_or(ptr::null(), ptr::from_ref);
-        self.header.store(header.cast_mut().cast(), Relaxed);
+        let Some(task) = park::running() else { return };
+        self.header.store(ptr::from_ref(task).cast_mut().cast(), Relaxed);
+        self.fiber.store(task.fiber.get().cast_mut().cast(), Relaxed);
         self.stack.store((&raw const here).cast_mut(), Relaxed);
     }
 
     #[inline]
     pub(crate) fn prefetch(&self) {
-        let (header, stack) = (self.header.load(Relaxed), self.stack.load(Relaxed));
-        (0..2).for_each(|line| prefetch(header.wrapping_add(line * CACHE_LINE)));
-        (0..8).for_each(|line| prefetch(stack.wrapping_add(line * CACHE_LINE).wrapping_sub(4 * CACHE_LINE)));
+        prefetch_lines(self.header.load(Relaxed), 0..2);
+        prefetch(self.fiber.load(Relaxed));
+        // From what the switch has saved to the frame of whoever has called the stream.
+        prefetch_lines(self.stack.load(Relaxed), -3..8);
     }
 }
 
@@ -77,7 +80,13 @@ pub(super) fn wake(task: &TaskRef) {
     }
 }
 
-const CACHE_LINE: usize = 64;
+const CACHE_LINE: isize = 64;
+
+/// Has the processor fetch lines, counted from the one that `address` is in.
+#[inline(always)]
+pub(crate) fn prefetch_lines(address: *const u8, lines: Range<isize>) {
+    lines.for_each(|line| prefetch(address.wrapping_offset(line * CACHE_LINE)));
+}
 
 /// Has the processor fetch the line that `address` is in.
 #[inline(always)]
