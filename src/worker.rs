@@ -313,9 +313,10 @@ impl Worker {
     /// Virtual time: goes on at the next deadline.
     fn jump(&self, deadline: Option<u64>) {
         match deadline {
+            Some(deadline) if deadline <= self.driver.now() => {}
             // The clock stands while something outside is awaited.
             _ if self.driver.external_waiters() > 0 => _ = self.poll(None),
-            Some(deadline) => self.driver.set_virtual_time(deadline.max(self.driver.now())),
+            Some(deadline) => self.driver.set_virtual_time(deadline),
             None if self.winding_up.get() || self.local.may_be_woken() => _ = self.poll(None),
             None => self.stuck.set(true),
         }

@@ -15,12 +15,17 @@ const LAST: u64 = 253_402_300_799;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// The time, written anew when the second has changed. The coarse clock may be some ms behind, and costs nearly nothing.
+/// The second that it is. The coarse clock may be some ms behind, and costs nearly nothing.
+pub(crate) fn this_second() -> u64 {
+    clock_gettime(ClockId::RealtimeCoarse).tv_sec.try_into().unwrap_or(0)
+}
+
+/// The time, written anew when the second has changed.
 pub(crate) fn now() -> Text {
     thread_local! {
         static WRITTEN: Cell<(u64, Text)> = const { Cell::new((u64::MAX, [0; 29])) };
     }
-    let seconds = clock_gettime(ClockId::RealtimeCoarse).tv_sec.try_into().unwrap_or(0);
+    let seconds = this_second();
     let (written, text) = WRITTEN.get();
     if written == seconds {
         return text;

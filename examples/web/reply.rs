@@ -138,7 +138,8 @@ impl Reply {
             _ => (OK, 0..opened.length),
         };
         let mut head = Head::new(&mut connection.output, status).field("Content-Type", opened.kind);
-        let modified = date::format(opened.modified);
+        // Never later than the answer's own date.
+        let modified = date::format(opened.modified.min(date::this_second()));
         head = head.field("Last-Modified", str::from_utf8(&modified).expect("it is ASCII"));
         head = match status {
             PARTIAL_CONTENT => {

@@ -53,7 +53,9 @@ impl Class {
         Class { bytes, next: 0, end: 0, chunk_slots: FIRST_CHUNK_SLOTS }
     }
 
-    /// Bytes from one slot to the next: the guard, the page that colouring takes from, the stack. An odd number of pages: else many stacks would share few sets of the processor's cache of page translations.
+    /// Bytes from one slot to the next: the guard, the page that colouring takes from, the stack; and, above the guard, one
+    /// more page of stack if that makes the number of pages odd. Else many stacks would share few sets of the processor's
+    /// cache of page translations.
     pub(super) fn stride(bytes: usize) -> usize {
         (GUARD + PAGE + bytes) | PAGE
     }
@@ -122,8 +124,8 @@ pub(super) fn discard(top: usize, bytes: usize) {
 
 /// As [`discard`], but keeps the pages of the top `kept` bytes.
 pub(super) fn discard_below(top: usize, kept: usize, bytes: usize) {
-    let low = top - bytes - PAGE;
-    let length = (bytes + PAGE).saturating_sub(kept);
+    let low = top - Class::stride(bytes) + GUARD;
+    let length = (top - low).saturating_sub(kept);
     // SAFETY: the caller owns the slot and no frame is live in it, so nobody reads what is given back; a
     // failure leaves the pages as they are.
     let _ = unsafe { rustix::mm::madvise(low as *mut c_void, length, Advice::LinuxDontNeed) };
@@ -205,4 +207,27 @@ fn no_address_space(bytes: usize, error: io::Error) -> io::Error {
              coroutines alive"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_slot_is_given_back_down_to_its_guard() {
+        for pages in 4..8 {
+            let mut class = Class::new(pages * PAGE);
+            let top = class.carve().unwrap();
+            let stride = Class::stride(class.bytes);
+            assert_eq!(stride / PAGE % 2, 1, "{pages} pages of stack");
+            for at in [top - stride + GUARD, top - 1] {
+                let byte = at as *mut u8;
+                // SAFETY: the slot is this test's alone, and the byte is above the guard.
+                unsafe { byte.write_volatile(1) };
+                discard(top, class.bytes);
+                // SAFETY: as above.
+                assert_eq!(unsafe { byte.read_volatile() }, 0);
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Deadlines in their order: a [`Heap`], and beside it a line for those that come in order.
 //!
-//! Timeouts of one length come in order as a rule, one for each wait of a connection, and are cancelled long before they
-//! are due. In the line each costs the same few instructions, however many there are.
+//! Timeouts of one length come in order, one for each wait of a connection, and are cancelled long before they are due. In
+//! the line each costs the same few instructions, however many there are. Of several lengths in use it serves the longest.
 //!
 //! ```text
 //!  push ── not before the last of the line ──► line ──┐
@@ -9,9 +9,13 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::mem;
 
 use super::heap::{Entry, Heap, NONE};
+
+/// So few leave the line to one that is earlier.
+const FEW: usize = 4;
+/// Places that are worth keeping.
+const PLACES: usize = 64;
 
 pub(super) struct Deadlines {
     /// The first of the line, or [`NONE`]: it is compared with the first of the heap each time.
@@ -42,17 +46,28 @@ impl Deadlines {
 
     #[inline]
     pub(super) fn push(&mut self, mut entry: Entry) {
+        // NONE alone has the last instant.
+        entry.deadline = entry.deadline.min(u64::MAX - 1);
         if self.line.back().is_some_and(|last| entry.before(last)) {
-            // One that is alone in the line must not keep it to itself: it may be years ahead.
-            if self.line.len() == 1 {
-                self.head = entry;
-                mem::swap(&mut self.line[0], &mut entry);
-            }
-            self.heap.push(entry);
+            self.push_early(entry);
         } else {
             self.line.push_back(entry);
             self.see_head();
         }
+    }
+
+    /// A few must not keep the line to themselves: they may be years ahead.
+    #[inline]
+    fn push_early(&mut self, entry: Entry) {
+        if self.line.len() > FEW {
+            return self.heap.push(entry);
+        }
+        while let Some(&last) = self.line.back().filter(|last| entry.before(last)) {
+            self.line.pop_back();
+            self.heap.push(last);
+        }
+        self.line.push_back(entry);
+        self.see_head();
     }
 
     /// Takes the first one out.
@@ -74,7 +89,7 @@ impl Deadlines {
     /// Keeps the entries that `f` says yes to, and the memory for twice as many.
     pub(super) fn retain(&mut self, mut f: impl FnMut(&Entry) -> bool) {
         self.line.retain(&mut f);
-        self.line.shrink_to(2 * self.line.len());
+        self.line.shrink_to(PLACES.max(2 * self.line.len()));
         self.see_head();
         self.heap.retain(f);
     }
@@ -89,7 +104,8 @@ impl Deadlines {
 
     /// Whether each comes after those that it should come after.
     pub(super) fn is_ordered(&self) -> bool {
-        self.line.iter().is_sorted_by(|a, b| a.before(b)) && self.heap.is_ordered()
+        let is_head = self.head == self.line.front().copied().unwrap_or(NONE);
+        is_head && self.line.iter().is_sorted_by(|a, b| a.before(b)) && self.heap.is_ordered()
     }
 }
 
@@ -113,5 +129,13 @@ mod tests {
         let popped: Vec<_> = std::iter::from_fn(|| deadlines.pop()).map(|entry| entry.slot).collect();
         let expected: Vec<_> = (1..16).chain([100]).chain(16..100).chain([0]).collect();
         assert_eq!(popped, expected);
+    }
+
+    #[test]
+    fn the_last_instant_is_a_deadline_too() {
+        let mut deadlines = Deadlines::new();
+        (0..6).for_each(|order| push(&mut deadlines, order, u64::MAX));
+        let slots: Vec<_> = std::iter::from_fn(|| deadlines.pop()).map(|entry| entry.slot).collect();
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5]);
     }
 }

@@ -30,8 +30,8 @@ use crate::task::Woken;
 
 /// Events taken by one call. Not more: what they had fetched ahead should still be in the caches when the tasks run.
 pub(crate) const EVENTS: usize = 64;
-/// How far ahead of an event the processor is told to fetch what the event will touch. With many connections nothing of one
-/// is in the caches when its turn comes.
+/// How far ahead of an event the processor is told to fetch its waiter, and twice as far its source. With many connections
+/// nothing of one is in the caches when its turn comes.
 const AHEAD: usize = 8;
 /// The token of the eventfd.
 const NOTIFY: u64 = u64::MAX;

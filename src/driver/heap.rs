@@ -75,9 +75,8 @@ impl Heap {
         }
     }
 
-    pub(super) fn push(&mut self, mut entry: Entry) {
-        // NONE alone has the last instant.
-        entry.deadline = entry.deadline.min(u64::MAX - 1);
+    /// The deadline is earlier than the last instant, which [`NONE`] alone has.
+    pub(super) fn push(&mut self, entry: Entry) {
         let mut at = self.len;
         self.len += 1;
         if at > 0 && (at - 1) / ARITY == self.groups.len() {
@@ -167,15 +166,5 @@ mod tests {
         let popped: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|entry| (entry.deadline, entry.slot)).collect();
         assert_eq!(popped, model);
         assert_eq!((heap.len(), heap.first()), (0, None));
-    }
-
-    #[test]
-    fn the_last_instant_is_a_deadline_too() {
-        let mut heap = Heap::new();
-        for slot in 0..6 {
-            heap.push(Entry { deadline: u64::MAX, order: slot, slot });
-        }
-        let slots: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|entry| entry.slot).collect();
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5]);
     }
 }

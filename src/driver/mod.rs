@@ -16,7 +16,8 @@
 //! Only `epoll.rs`, `source.rs` and `oneshot.rs` know of epoll, and only [`Driver::now`] reads the clock: another
 //! way to wait, or a virtual clock, changes nothing above.
 //!
-//! Invariant: nothing here is locked or borrowed while a waker or a callback runs.
+//! Invariant: nothing here is locked or borrowed while a callback runs or a task of another thread is woken. Locks are taken
+//! in this order: registrations of a source, registry, monitor of a source.
 
 pub(crate) mod blocking;
 mod deadlines;

@@ -83,6 +83,8 @@ impl Source {
 
     /// Waits until an event came that is not among those `seen`, or the deadline has passed. May return early.
     ///
+    /// The deadline must have been to come when the caller read the clock, and it must not have suspended since.
+    ///
     /// # Errors
     /// When the descriptor cannot be registered, and [`WouldSuspend`](super::WouldSuspend) while the task unwinds.
     pub(crate) fn wait(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {

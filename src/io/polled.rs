@@ -58,7 +58,7 @@ impl<S: AsFd> Polled<S> {
         self.source.seen(direction)
     }
 
-    /// Waits for an event that is not among those `seen`, or until the deadline.
+    /// Waits for an event that is not among those `seen`, or until the deadline; see [`Source::wait`].
     #[cfg(feature = "futures-io")]
     pub(crate) fn wait(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
         self.source.wait(direction, seen, deadline)

@@ -219,6 +219,18 @@ fn s6_the_clock_stands_while_a_descriptor_is_awaited() {
 }
 
 #[test]
+fn s6_what_is_due_runs_while_a_descriptor_is_awaited() {
+    let event_loop = virtual_loop();
+    event_loop.run(|| {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let start = time::now();
+        event_loop.call_at(start, move || writer.write_all(b"!").unwrap());
+        corro::io::wait_readable(&reader).unwrap();
+        assert_eq!(time::now(), start);
+    });
+}
+
+#[test]
 fn s6_the_clock_stands_while_a_callback_awaits_a_descriptor() {
     let event_loop = virtual_loop();
     let handle = event_loop.handle();
