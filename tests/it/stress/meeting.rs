@@ -1,5 +1,6 @@
 //! Barriers, events, sets of tasks.
 
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use corro::sync::{Barrier, Event};
@@ -70,19 +71,26 @@ fn c2_cancelled_waits_at_a_barrier_do_not_count() {
 #[derive(Default)]
 struct Signal {
     event: Event,
-    over: AtomicBool,
+    /// Nobody clears it any more. Read by who does.
+    over: RwLock<bool>,
     woken: AtomicUsize,
+}
+
+impl Signal {
+    /// Who waits now is woken, whatever comes after.
+    fn flash(&self) {
+        let over = self.over.read().unwrap();
+        if !*over {
+            self.event.set();
+            self.event.clear();
+        }
+    }
 }
 
 impl Case for Signal {
     fn act(&self, role: Role, random: &mut Rng) {
-        if self.over.load(SeqCst) {
-            return;
-        }
         if role == Role::Give {
-            // Who waits now is woken, whatever comes after.
-            self.event.set();
-            self.event.clear();
+            self.flash();
             yield_now();
         } else if random.u8(..4) == 0 {
             self.event.wait_timeout(ms(1) / 20);
@@ -93,7 +101,7 @@ impl Case for Signal {
     }
 
     fn finish(&self) {
-        self.over.store(true, SeqCst);
+        *self.over.write().unwrap() = true;
         self.event.set();
     }
 
