@@ -37,7 +37,7 @@ pub struct Question {
     pub entries: fn(quick: bool) -> Vec<Entry>,
 }
 
-const QUESTIONS: [Question; 21] = [
+const QUESTIONS: [Question; 22] = [
     Question {
         name: "switch",
         about: "a resume and a yield of one coroutine; delegation 1 and 100 deep (ns)",
@@ -129,6 +129,12 @@ const QUESTIONS: [Question; 21] = [
         about: "64 and 1000 connections, 64 bytes to and fro: requests per s, latencies (µs), CPU s of the server for a million",
         rounds: 5,
         entries: net::echo,
+    },
+    Question {
+        name: "versus",
+        about: "CPU of an echo server for a request, in proportion to epoll by hand, the load in turns: 64 and 1000 connections",
+        rounds: 5,
+        entries: net::versus,
     },
     Question {
         name: "http",

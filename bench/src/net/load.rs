@@ -1,6 +1,7 @@
 //! The load: one thread, one epoll, each connection with one request at a time.
 
 use std::io::{self, Read, Write};
+use std::iter;
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use super::child::{Server, beside};
 
 /// What comes before the measured span: all connections are served by then.
 const WARM_UP: Duration = Duration::from_millis(400);
+
+/// How long one of two servers has the load.
+const TURN: Duration = Duration::from_millis(30);
 
 /// After this a server that does not answer is given up.
 const LONG: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
@@ -45,6 +49,24 @@ impl Run {
 /// Sends `bytes` on each of so many connections, and again as soon as they are back.
 pub fn requests(server: &Server, connections: usize, bytes: usize, span: Duration) -> Run {
     beside(server, || Load::new(server, connections, bytes, false).run(span))
+}
+
+/// CPU time of a server for a request of `bytes`, in proportion to that of another, which has the same load in turns with it:
+/// so what else slows the machine slows both. The median of many turns.
+pub fn ratio(servers: [&Server; 2], connections: usize, bytes: usize, span: Duration) -> f64 {
+    beside(servers[0], || {
+        let mut loads = servers.map(|server| Load::new(server, connections, bytes, false));
+        let mut ratio = || {
+            let [one, other] = loads.each_mut().map(|load| load.turn(TURN));
+            one / other
+        };
+        let warm_up = ratio();
+        let end = Instant::now() + span;
+        let mut ratios: Vec<_> = iter::repeat_with(ratio).take_while(|_| Instant::now() < end).collect();
+        ratios.push(warm_up);
+        ratios.sort_unstable_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
+    })
 }
 
 /// So many connections at a time, each for one request of a byte.
@@ -151,22 +173,45 @@ impl<'a> Load<'a> {
 
     fn until(&mut self, end: Instant) -> Vec<u32> {
         let mut latencies = Vec::with_capacity(1 << 20);
-        let mut events: Vec<Event> = Vec::with_capacity(1024);
+        let mut events = Vec::with_capacity(1024);
         while Instant::now() < end {
-            events.clear();
-            epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&LONG)).expect("an epoll");
-            assert!(!events.is_empty(), "the server does not answer");
-            for event in &events {
-                let index = event.data.u64() as usize;
-                let client = &mut self.clients[index];
-                client.send(&self.data);
-                if client.receive(&mut self.buffer) {
-                    latencies.push(u32::try_from(client.since.elapsed().as_nanos()).unwrap_or(u32::MAX));
-                    self.go_on(index);
-                }
-            }
+            self.take_answers(&mut events, |load, index| {
+                let latency = load.clients[index].since.elapsed().as_nanos();
+                latencies.push(u32::try_from(latency).unwrap_or(u32::MAX));
+                load.go_on(index);
+            });
         }
         latencies
+    }
+
+    /// A request on each connection, again until the end, and all of the answers. CPU time of the server for a request.
+    fn turn(&mut self, span: Duration) -> f64 {
+        let (end, cpu) = (Instant::now() + span, self.server.cpu_time());
+        self.clients.iter_mut().for_each(|client| client.begin(&self.data));
+        let (mut answers, mut open) = (0, self.clients.len());
+        let mut events = Vec::with_capacity(1024);
+        while open > 0 {
+            self.take_answers(&mut events, |load, index| {
+                answers += 1;
+                if Instant::now() < end { load.go_on(index) } else { open -= 1 }
+            });
+        }
+        (self.server.cpu_time() - cpu).as_secs_f64() / f64::from(answers)
+    }
+
+    /// Waits, and hands over which connections have their answer.
+    fn take_answers(&mut self, events: &mut Vec<Event>, mut f: impl FnMut(&mut Self, usize)) {
+        events.clear();
+        epoll::wait(&self.epoll, spare_capacity(events), Some(&LONG)).expect("an epoll");
+        assert!(!events.is_empty(), "the server does not answer");
+        for event in events {
+            let index = event.data.u64() as usize;
+            let client = &mut self.clients[index];
+            client.send(&self.data);
+            if client.missing > 0 && client.receive(&mut self.buffer) {
+                f(self, index);
+            }
+        }
     }
 
     fn go_on(&mut self, index: usize) {

@@ -63,6 +63,17 @@ fn echo_with(connections: usize, quick: bool) -> Vec<Entry> {
     })
 }
 
+/// In turns with epoll by hand. For peers with one worker: the two servers share a core, and the load has the other.
+pub fn versus(quick: bool) -> Vec<Entry> {
+    let names = ["64_cpu_ratio", "1000_cpu_ratio"].map(String::from);
+    let peers: Vec<_> = ECHO_PEERS.into_iter().filter(|peer| !peer.ends_with("2w")).collect();
+    let service = Service::Echo(SMALL);
+    entries(&peers, &names, service, move |server| {
+        let other = Server::start("raw_epoll", service);
+        [64, 1000].map(|connections| load::ratio([server, &other], connections, 64, span(quick, 3.0))).to_vec()
+    })
+}
+
 pub fn accept(quick: bool) -> Vec<Entry> {
     let names = ["connections_per_s", "p99_us", "cpu_s_per_million"].map(String::from);
     entries(&ECHO_PEERS, &names, Service::Echo(SMALL), move |server| {
