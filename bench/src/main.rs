@@ -132,7 +132,7 @@ const QUESTIONS: [Question; 22] = [
     },
     Question {
         name: "versus",
-        about: "CPU of an echo server for a request, in proportion to epoll by hand, the load in turns: 64 and 1000 connections",
+        about: "CPU of a server for a request, in proportion to epoll by hand, in turns: echo with 64 and 1000 connections, HTTP with 64",
         rounds: 5,
         entries: net::versus,
     },

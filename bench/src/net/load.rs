@@ -11,6 +11,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
+use super::Service;
 use super::child::{Server, beside};
 
 /// What comes before the measured span: all connections are served by then.
@@ -48,14 +49,17 @@ impl Run {
 
 /// Sends `bytes` on each of so many connections, and again as soon as they are back.
 pub fn requests(server: &Server, connections: usize, bytes: usize, span: Duration) -> Run {
-    beside(server, || Load::new(server, connections, bytes, false).run(span))
+    beside(server, || Load::echo(server, connections, bytes, false).run(span))
 }
 
-/// CPU time of a server for a request of `bytes`, in proportion to that of another, which has the same load in turns with it:
-/// so what else slows the machine slows both. The median of many turns.
-pub fn ratio(servers: [&Server; 2], connections: usize, bytes: usize, span: Duration) -> f64 {
+/// CPU time of a server for a request, in proportion to that of another, which has the same load in turns with it: so what
+/// else slows the machine slows both. The median of many turns.
+pub fn ratio(servers: [&Server; 2], service: Service, connections: usize, span: Duration) -> f64 {
     beside(servers[0], || {
-        let mut loads = servers.map(|server| Load::new(server, connections, bytes, false));
+        let mut loads = servers.map(|server| match service {
+            Service::Echo(_) => Load::echo(server, connections, 64, false),
+            Service::Http => Load::http(server, connections),
+        });
         let mut ratio = || {
             let [one, other] = loads.each_mut().map(|load| load.turn(TURN));
             one / other
@@ -71,7 +75,7 @@ pub fn ratio(servers: [&Server; 2], connections: usize, bytes: usize, span: Dura
 
 /// So many connections at a time, each for one request of a byte.
 pub fn connections(server: &Server, at_once: usize, span: Duration) -> Run {
-    beside(server, || Load::new(server, at_once, 1, true).run(span))
+    beside(server, || Load::echo(server, at_once, 1, true).run(span))
 }
 
 /// Connections that say nothing: resident bytes of each, and CPU time in ms per s.
@@ -106,8 +110,8 @@ impl Client {
         Client { stream, unsent: 0, missing: 0, since: Instant::now() }
     }
 
-    fn begin(&mut self, data: &[u8]) {
-        (self.unsent, self.missing, self.since) = (data.len(), data.len(), Instant::now());
+    fn begin(&mut self, data: &[u8], answer: usize) {
+        (self.unsent, self.missing, self.since) = (data.len(), answer, Instant::now());
         self.send(data);
     }
 
@@ -140,17 +144,32 @@ struct Load<'a> {
     epoll: OwnedFd,
     clients: Vec<Client>,
     data: Vec<u8>,
+    /// Bytes that come back.
+    answer: usize,
     buffer: Vec<u8>,
     /// Each request on a connection of its own.
     reconnects: bool,
 }
 
 impl<'a> Load<'a> {
-    fn new(server: &'a Server, connections: usize, bytes: usize, reconnects: bool) -> Load<'a> {
+    fn echo(server: &'a Server, connections: usize, bytes: usize, reconnects: bool) -> Load<'a> {
+        Load::new(server, connections, vec![b'x'; bytes], bytes, reconnects)
+    }
+
+    /// How long the answer is, is seen by a first request.
+    fn http(server: &'a Server, connections: usize) -> Load<'a> {
+        const REQUEST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let mut first = TcpStream::connect(server.address()).expect("the server listens");
+        first.write_all(REQUEST).expect("the server reads");
+        let answer = first.read(&mut [0; 4096]).expect("the server answers");
+        Load::new(server, connections, REQUEST.to_vec(), answer, false)
+    }
+
+    fn new(server: &'a Server, connections: usize, data: Vec<u8>, answer: usize, reconnects: bool) -> Load<'a> {
         let epoll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
         let clients: Vec<_> = (0..connections).map(|_| Client::connect(server)).collect();
-        let (data, buffer) = (vec![b'x'; bytes], vec![0; bytes.max(4096)]);
-        let load = Load { server, epoll, clients, data, buffer, reconnects };
+        let buffer = vec![0; answer.max(4096)];
+        let load = Load { server, epoll, clients, data, answer, buffer, reconnects };
         (0..connections).for_each(|index| load.watch(index));
         load
     }
@@ -162,7 +181,7 @@ impl<'a> Load<'a> {
     }
 
     fn run(mut self, span: Duration) -> Run {
-        self.clients.iter_mut().for_each(|client| client.begin(&self.data));
+        self.clients.iter_mut().for_each(|client| client.begin(&self.data, self.answer));
         self.until(Instant::now() + WARM_UP);
         let (start, cpu) = (Instant::now(), self.server.cpu_time());
         let mut latencies = self.until(start + span);
@@ -187,7 +206,7 @@ impl<'a> Load<'a> {
     /// A request on each connection, again until the end, and all of the answers. CPU time of the server for a request.
     fn turn(&mut self, span: Duration) -> f64 {
         let (end, cpu) = (Instant::now() + span, self.server.cpu_time());
-        self.clients.iter_mut().for_each(|client| client.begin(&self.data));
+        self.clients.iter_mut().for_each(|client| client.begin(&self.data, self.answer));
         let (mut answers, mut open) = (0, self.clients.len());
         let mut events = Vec::with_capacity(1024);
         while open > 0 {
@@ -222,7 +241,7 @@ impl<'a> Load<'a> {
             self.clients[index] = Client::connect(self.server);
             self.watch(index);
         }
-        self.clients[index].begin(&self.data);
+        self.clients[index].begin(&self.data, self.answer);
     }
 }
 

@@ -65,13 +65,18 @@ fn echo_with(connections: usize, quick: bool) -> Vec<Entry> {
 
 /// In turns with epoll by hand. For peers with one worker: the two servers share a core, and the load has the other.
 pub fn versus(quick: bool) -> Vec<Entry> {
-    let names = ["64_cpu_ratio", "1000_cpu_ratio"].map(String::from);
-    let peers: Vec<_> = ECHO_PEERS.into_iter().filter(|peer| !peer.ends_with("2w")).collect();
-    let service = Service::Echo(SMALL);
-    entries(&peers, &names, service, move |server| {
-        let other = Server::start("raw_epoll", service);
-        [64, 1000].map(|connections| load::ratio([server, &other], connections, 64, span(quick, 3.0))).to_vec()
-    })
+    let against = |peers: &[&'static str], service, connections: &'static [usize], names: &[&str]| {
+        let peers: Vec<_> = peers.iter().copied().filter(|peer| !peer.ends_with("2w")).collect();
+        let names: Vec<_> = names.iter().map(|name| format!("{name}_cpu_ratio")).collect();
+        entries(&peers, &names, service, move |server| {
+            let other = Server::start("raw_epoll", service);
+            let ratio = |&connections| load::ratio([server, &other], service, connections, span(quick, 3.0));
+            connections.iter().map(ratio).collect()
+        })
+    };
+    let mut entries = against(&ECHO_PEERS, Service::Echo(SMALL), &[64, 1000], &["64", "1000"]);
+    entries.extend(against(&HTTP_PEERS, Service::Http, &[64], &["http"]));
+    entries
 }
 
 pub fn accept(quick: bool) -> Vec<Entry> {
