@@ -137,9 +137,9 @@ impl Reply {
             Share::Part(range) => (PARTIAL_CONTENT, range),
             _ => (OK, 0..opened.length),
         };
-        let mut head = Head::new(&mut connection.output, status).field("Content-Type", opened.kind);
-        // Never later than the answer's own date.
+        // Not later than the date of the answer, which the head begins with.
         let modified = date::format(opened.modified.min(date::this_second()));
+        let mut head = Head::new(&mut connection.output, status).field("Content-Type", opened.kind);
         head = head.field("Last-Modified", str::from_utf8(&modified).expect("it is ASCII"));
         head = match status {
             PARTIAL_CONTENT => {

@@ -5,12 +5,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 /// Deleted with all that is in it when it is dropped.
 ///
 /// ```text
 ///  secret.txt
 ///  public/ index.html  big.bin  "a b.txt"  .hidden  sub/index.html  empty/
+///          "a b.txt" is of tomorrow
 ///          out.txt -> ../secret.txt    up -> ..    in.html -> index.html    show.txt -> .hidden
 /// ```
 pub(crate) struct Folder(PathBuf);
@@ -34,6 +36,8 @@ impl Folder {
         fs::write(public.join("index.html"), INDEX)?;
         fs::write(public.join("big.bin"), (0..BIG).map(big_byte).collect::<Vec<_>>())?;
         fs::write(public.join("a b.txt"), "a space")?;
+        let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+        fs::File::options().write(true).open(public.join("a b.txt"))?.set_modified(tomorrow)?;
         fs::write(public.join(".hidden"), "secret")?;
         fs::write(public.join("sub/index.html"), "<p>below</p>")?;
         symlink("../secret.txt", public.join("out.txt"))?;

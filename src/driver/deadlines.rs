@@ -132,6 +132,17 @@ mod tests {
     }
 
     #[test]
+    fn a_few_that_are_far_ahead_leave_the_line() {
+        let mut deadlines = Deadlines::new();
+        (0..2).for_each(|order| push(&mut deadlines, order, 1_000_000));
+        (2..100).for_each(|order| push(&mut deadlines, order, u64::from(order)));
+        assert_eq!((deadlines.line.len(), deadlines.heap.len()), (98, 2));
+        assert!(deadlines.is_ordered());
+        let popped: Vec<_> = std::iter::from_fn(|| deadlines.pop()).map(|entry| entry.slot).collect();
+        assert_eq!(popped, (2..100).chain([0, 1]).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn the_last_instant_is_a_deadline_too() {
         let mut deadlines = Deadlines::new();
         (0..6).for_each(|order| push(&mut deadlines, order, u64::MAX));

@@ -1,7 +1,6 @@
 //! The load: one thread, one epoll, each connection with one request at a time.
 
 use std::io::{self, Read, Write};
-use std::iter;
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -64,10 +63,12 @@ pub fn ratio(servers: [&Server; 2], service: Service, connections: usize, span: 
             let [one, other] = loads.each_mut().map(|load| load.turn(TURN));
             one / other
         };
-        let warm_up = ratio();
-        let end = Instant::now() + span;
-        let mut ratios: Vec<_> = iter::repeat_with(ratio).take_while(|_| Instant::now() < end).collect();
-        ratios.push(warm_up);
+        // The first turns warm up.
+        ratio();
+        let (end, mut ratios) = (Instant::now() + span, vec![ratio()]);
+        while Instant::now() < end {
+            ratios.push(ratio());
+        }
         ratios.sort_unstable_by(f64::total_cmp);
         ratios[ratios.len() / 2]
     })
