@@ -27,7 +27,8 @@ pub(crate) const NOT_IMPLEMENTED: Status = Status("501 Not Implemented");
 pub(crate) const VERSION_NOT_SUPPORTED: Status = Status("505 HTTP Version Not Supported");
 
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
+/// All of it is ASCII.
+pub(crate) const PLAIN: &str = "text/plain";
 
 /// A head that is being appended to the output.
 pub(crate) struct Head<'o>(&'o mut Vec<u8>);

@@ -205,6 +205,11 @@ impl Driver {
         self.clock.set.set(Some(now));
     }
 
+    /// The time, if it is a virtual one.
+    fn virtual_now(&self) -> Option<Instant> {
+        self.clock.set.get().map(|now| self.instant(now))
+    }
+
     /// Whether the clock was stopped.
     pub(crate) fn is_virtual(&self) -> bool {
         self.clock.set.get().is_some()
@@ -321,5 +326,5 @@ pub(crate) fn number() -> Option<u64> {
 
 /// The time, by the clock of the current driver if there is one.
 pub(crate) fn now() -> Instant {
-    with_current(|driver| driver.map_or_else(Instant::now, |driver| driver.instant(driver.now())))
+    with_current(|driver| driver.and_then(Driver::virtual_now).unwrap_or_else(Instant::now))
 }

@@ -9,6 +9,7 @@
 //!                        └────────► stolen by another worker, and started there
 //! ```
 
+mod courtesy;
 mod ending;
 mod idle;
 mod metrics;

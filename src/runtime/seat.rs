@@ -12,11 +12,11 @@ use std::cell::{Cell, RefCell};
 use std::hint::spin_loop;
 use std::iter;
 use std::sync::Arc;
-use std::thread;
 
 use crossbeam_deque::Worker as Deque;
 
 use super::Shared;
+use super::courtesy::Courtesy;
 use crate::driver::Parts;
 use crate::task::{NewWork, TaskRef, Word, Work};
 use crate::worker::{AbortOnUnwind, Settings, Worker};
@@ -50,6 +50,7 @@ pub(super) struct Seat {
     searching: Cell<bool>,
     closing: Cell<bool>,
     random: RefCell<fastrand::Rng>,
+    courtesy: Courtesy,
 }
 
 impl Seat {
@@ -76,6 +77,7 @@ impl Seat {
             searching: Cell::new(false),
             closing: Cell::new(false),
             random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
+            courtesy: Courtesy::default(),
         }
     }
 
@@ -192,7 +194,7 @@ impl Seat {
             self.worker.look();
         }
         if expects_io() && !self.shared.has_new_work() {
-            thread::yield_now();
+            self.courtesy.give_core();
             self.worker.look();
         }
     }
@@ -205,12 +207,14 @@ impl Seat {
         if !self.searching.get() {
             return None;
         }
-        for round in 0..ROUNDS {
+        // What comes from outside wakes; only what other workers make is worth waiting for.
+        let rounds = if self.shared.seats.len() > 1 { ROUNDS } else { 1 };
+        for round in 1..=rounds {
             if let Some(word) = self.find() {
                 self.end_search();
                 return Some(word);
             }
-            if round + 1 < ROUNDS && self.pause_unless_mail() {
+            if round < rounds && self.pause_unless_mail() {
                 break;
             }
         }
