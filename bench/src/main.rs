@@ -132,7 +132,7 @@ const QUESTIONS: [Question; 22] = [
     },
     Question {
         name: "versus",
-        about: "CPU of a server for a request, in proportion to epoll by hand, in turns: echo with 64 and 1000 connections, HTTP with 64",
+        about: "in proportion to epoll by hand, in turns with it: CPU of a server for a request, echo with 64 and 1000 connections, HTTP with 64; requests per s and CPU with wrk",
         rounds: 5,
         entries: net::versus,
     },

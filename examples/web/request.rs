@@ -77,7 +77,7 @@ impl<'b> Request<'b> {
         let version = if parsed.version == Some(1) { Version::Http11 } else { Version::Http10 };
         let method = parsed.method.unwrap_or_default();
         let fields = Fields::read(parsed.headers)?;
-        if fields.host.is_none() && version == Version::Http11 {
+        if !fields.has_host && version == Version::Http11 {
             return Err(BAD_REQUEST);
         }
         let terms = Terms {
@@ -134,7 +134,7 @@ fn is_place(target: &str) -> bool {
 /// The fields that matter.
 #[derive(Default)]
 struct Fields<'b> {
-    host: Option<&'b str>,
+    has_host: bool,
     length: Option<u64>,
     chunked: bool,
     close: bool,
@@ -159,7 +159,8 @@ impl<'b> Fields<'b> {
 
     fn take(&mut self, header: &Header<'b>) -> Result<(), Status> {
         match lower_case(header.name, &mut [0; LONGEST_NAME]) {
-            b"host" => once(&mut self.host, text(header)?)?,
+            b"host" if self.has_host || !header.value.is_ascii() => return Err(BAD_REQUEST),
+            b"host" => self.has_host = true,
             b"connection" => self.take_connection(text(header)?),
             b"content-length" => once(&mut self.length, length(text(header)?)?)?,
             b"transfer-encoding" => self.take_coding(text(header)?)?,

@@ -42,15 +42,17 @@ impl<'o> Head<'o> {
         Head(output)
     }
 
+    #[inline]
     pub(crate) fn field(mut self, name: &str, value: &str) -> Head<'o> {
         self.name(name);
         self.0.extend_from_slice(value.as_bytes());
         self
     }
 
+    #[inline]
     pub(crate) fn length(mut self, length: u64) -> Head<'o> {
         self.name("Content-Length");
-        push_number(self.0, length, 10);
+        push_number::<10>(self.0, length);
         self
     }
 
@@ -64,6 +66,7 @@ impl<'o> Head<'o> {
         self.0.extend_from_slice(tail);
     }
 
+    #[inline]
     fn name(&mut self, name: &str) {
         self.0.extend_from_slice(b"\r\n");
         self.0.extend_from_slice(name.as_bytes());
@@ -80,7 +83,7 @@ pub(crate) fn refuse(output: &mut Vec<u8>, status: Status) {
 
 /// Appends a piece of a chunked body.
 pub(crate) fn push_chunk(output: &mut Vec<u8>, data: &[u8]) {
-    push_number(output, data.len() as u64, 16);
+    push_number::<16>(output, data.len() as u64);
     output.extend_from_slice(b"\r\n");
     output.extend_from_slice(data);
     output.extend_from_slice(b"\r\n");
@@ -89,13 +92,13 @@ pub(crate) fn push_chunk(output: &mut Vec<u8>, data: &[u8]) {
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// `write!` would do as well, at several times the cost.
-fn push_number(output: &mut Vec<u8>, mut number: u64, base: u64) {
+fn push_number<const BASE: u64>(output: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();
     loop {
         first -= 1;
-        digits[first] = b"0123456789abcdef"[(number % base) as usize];
-        number /= base;
+        digits[first] = b"0123456789abcdef"[(number % BASE) as usize];
+        number /= BASE;
         if number == 0 {
             break;
         }

@@ -69,9 +69,23 @@ pub fn ratio(servers: [&Server; 2], service: Service, connections: usize, span: 
         while Instant::now() < end {
             ratios.push(ratio());
         }
-        ratios.sort_unstable_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
+        median(ratios)
     })
+}
+
+/// Requests a second and CPU time for each, of a server in proportion to another, under `wrk` in turns of a second.
+pub fn wrk_ratios(servers: [&Server; 2], turns: usize) -> Vec<f64> {
+    let turn = |_| {
+        let [one, other] = servers.map(|server| wrk(Duration::from_secs(1), server));
+        [0, 3].map(|figure| one[figure] / other[figure])
+    };
+    let ratios: Vec<[f64; 2]> = (0..turns).map(turn).collect();
+    [0, 1].map(|figure| median(ratios.iter().map(|ratios| ratios[figure]).collect())).to_vec()
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }
 
 /// So many connections at a time, each for one request of a byte.

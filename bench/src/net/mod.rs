@@ -65,18 +65,34 @@ fn echo_with(connections: usize, quick: bool) -> Vec<Entry> {
 
 /// In turns with epoll by hand. For peers with one worker: the two servers share a core, and the load has the other.
 pub fn versus(quick: bool) -> Vec<Entry> {
-    let against = |peers: &[&'static str], service, connections: &'static [usize], names: &[&str]| {
-        let peers: Vec<_> = peers.iter().copied().filter(|peer| !peer.ends_with("2w")).collect();
-        let names: Vec<_> = names.iter().map(|name| format!("{name}_cpu_ratio")).collect();
-        entries(&peers, &names, service, move |server| {
-            let other = Server::start("raw_epoll", service);
-            let ratio = |&connections| load::ratio([server, &other], service, connections, span(quick, 3.0));
+    let cpu = move |service, connections: &'static [usize]| {
+        move |servers: [&Server; 2]| -> Vec<f64> {
+            let ratio = |&connections| load::ratio(servers, service, connections, span(quick, 3.0));
             connections.iter().map(ratio).collect()
-        })
+        }
     };
-    let mut entries = against(&ECHO_PEERS, Service::Echo(SMALL), &[64, 1000], &["64", "1000"]);
-    entries.extend(against(&HTTP_PEERS, Service::Http, &[64], &["http"]));
-    entries
+    let wrk = move |servers: [&Server; 2]| load::wrk_ratios(servers, if quick { 1 } else { 3 });
+    let echo = Service::Echo(SMALL);
+    [
+        against(&ECHO_PEERS, echo, &["64_cpu_ratio", "1000_cpu_ratio"], cpu(echo, &[64, 1000])),
+        against(&HTTP_PEERS, Service::Http, &["http_cpu_ratio"], cpu(Service::Http, &[64])),
+        against(&HTTP_PEERS, Service::Http, &["wrk_requests_ratio", "wrk_cpu_ratio"], wrk),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Entries whose servers are measured beside one that is epoll by hand.
+fn against(
+    peers: &[&'static str],
+    service: Service,
+    metrics: &[&str],
+    measure: impl Fn([&Server; 2]) -> Vec<f64> + Copy + 'static,
+) -> Vec<Entry> {
+    let peers: Vec<_> = peers.iter().copied().filter(|peer| !peer.ends_with("2w")).collect();
+    let metrics: Vec<_> = metrics.iter().map(ToString::to_string).collect();
+    entries(&peers, &metrics, service, move |server| measure([server, &Server::start("raw_epoll", service)]))
 }
 
 pub fn accept(quick: bool) -> Vec<Entry> {
