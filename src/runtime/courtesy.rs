@@ -22,7 +22,7 @@ pub(super) struct Courtesy {
 }
 
 impl Courtesy {
-    /// Lets others have this core: none if nobody wants it, else a little.
+    /// Lets others that want this core have it for a while.
     pub(super) fn give_core(&self) {
         self.give(Instant::now, thread::yield_now, || thread::sleep(NAP));
     }
