@@ -1,6 +1,7 @@
 //! What corro costs, beside its peers: `cargo run --release --manifest-path bench/Cargo.toml -- QUESTION`.
 //!
-//! Peers take turns, so that a machine that slows down slows all of them; printed are the medians and the spread.
+//! Peers take turns, so that a machine that slows down slows all of them; printed are the medians and the spread, of the runs at
+//! the machine's usual speed.
 
 mod alive;
 mod arguments;
@@ -19,6 +20,7 @@ mod results;
 mod select;
 mod skynet;
 mod spawn;
+mod steady;
 mod switch;
 mod timers;
 mod trim;
@@ -28,6 +30,7 @@ use std::collections::BTreeMap;
 
 use arguments::Arguments;
 use results::{Answer, Figure};
+use steady::Run;
 
 /// A question: its name, what it asks, how many rounds it is worth, and who answers.
 pub struct Question {
@@ -127,7 +130,7 @@ const QUESTIONS: [Question; 22] = [
     Question {
         name: "echo",
         about: "64 and 1000 connections, 64 bytes to and fro: requests per s, latencies (µs), CPU s of the server for a million",
-        rounds: 5,
+        rounds: 7,
         entries: net::echo,
     },
     Question {
@@ -202,14 +205,19 @@ fn main() {
 fn answer(question: &Question, arguments: &Arguments) -> Answer {
     let entries = (question.entries)(arguments.quick);
     let entries: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| arguments.wants(entry.peer)).collect();
-    let mut figures: BTreeMap<(usize, usize), Vec<f64>> = BTreeMap::new();
+    let mut runs = Vec::new();
     for _ in 0..if arguments.quick { 1 } else { question.rounds } {
         for &(number, entry) in &entries {
-            let run =
-                if entry.alone { process::run_alone(question.name, number, arguments.quick) } else { (entry.run)() };
-            for (metric, figure) in run.into_iter().enumerate() {
-                figures.entry((number, metric)).or_default().push(figure);
-            }
+            runs.push(Run::new(number, || match entry.alone {
+                true => process::run_alone(question.name, number, arguments.quick),
+                false => (entry.run)(),
+            }));
+        }
+    }
+    let mut figures: BTreeMap<(usize, usize), Vec<f64>> = BTreeMap::new();
+    for run in steady::usual(runs) {
+        for (metric, figure) in run.figures.into_iter().enumerate() {
+            figures.entry((run.entry, metric)).or_default().push(figure);
         }
     }
     if !arguments.json {

@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 use crate::Question;
 
 /// Tells a process which server it is.
@@ -57,4 +59,18 @@ pub fn map_entries() -> usize {
 pub fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Runs `f` on a thread of this core, or of any. A process that it starts stays there.
+pub fn on_core<T: Send>(core: Option<usize>, f: impl FnOnce() -> T + Send) -> T {
+    let run = || {
+        if let Some(core) = core {
+            let mut cores = CpuSet::new();
+            cores.set(core);
+            // With a single core there is nothing to choose.
+            let _ = sched_setaffinity(None, &cores);
+        }
+        f()
+    };
+    std::thread::scope(|s| s.spawn(run).join().expect("it runs"))
 }

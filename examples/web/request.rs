@@ -1,7 +1,8 @@
 //! The head of a request: from bytes to what matters of it, or to the status that refuses it.
 //!
 //! Two servers in a row that understand one request differently can be led to take part of it for another one. So what is
-//! ambiguous is refused: two lengths, a length and chunks, folded lines, a second host, a line that ends with LF alone.
+//! ambiguous is refused: two lengths, a length and chunks, folded lines, a second host, a line that ends with LF alone. And a
+//! host that is not ASCII: names of hosts are.
 
 use std::mem::MaybeUninit;
 use std::str;
@@ -93,12 +94,12 @@ impl<'b> Request<'b> {
 }
 
 /// For httparse a line may end with LF alone. CR alone is wrong for it too, so counting will do.
-///
-/// A piece at a time, of a length that a byte can count to: so it is done many bytes at once.
 fn has_bare_line_end(head: &[u8]) -> bool {
+    /// What an `i8` can count to: the processor counts many bytes at once then.
+    const PIECE: usize = 127;
     let surplus = |byte: &u8| i8::from(*byte == b'\n') - i8::from(*byte == b'\r');
     let in_piece = |piece: &[u8]| isize::from(piece.iter().map(surplus).sum::<i8>());
-    head.chunks(usize::from(i8::MAX.unsigned_abs())).map(in_piece).sum::<isize>() > 0
+    head.chunks(PIECE).map(in_piece).sum::<isize>() > 0
 }
 
 /// The path of a target; what else it may be, as it is.

@@ -27,7 +27,7 @@ pub(crate) const NOT_IMPLEMENTED: Status = Status("501 Not Implemented");
 pub(crate) const VERSION_NOT_SUPPORTED: Status = Status("505 HTTP Version Not Supported");
 
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-/// All of it is ASCII.
+/// For text that is ASCII, so no charset is said.
 pub(crate) const PLAIN: &str = "text/plain";
 
 /// A head that is being appended to the output.
@@ -91,7 +91,7 @@ pub(crate) fn push_chunk(output: &mut Vec<u8>, data: &[u8]) {
 
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// `write!` would do as well, at several times the cost.
+/// `write!` would do as well, at several times the cost. The base is a constant, since dividing by one is cheap.
 fn push_number<const BASE: u64>(output: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut first = digits.len();

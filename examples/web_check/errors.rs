@@ -10,6 +10,7 @@ pub(super) fn requests_are_refused(connect: &Connect<'_>, limits: &Limits) {
     let wrong = [
         ("GET /hello HTTP/1.1\r\n\r\n".to_owned(), 400, "without a host"),
         ("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_owned(), 400, "with two hosts"),
+        ("GET /hello HTTP/1.1\r\nHost: \u{e4}\r\n\r\n".to_owned(), 400, "with a host that is not ASCII"),
         ("GET hello HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 400, "with half a path"),
         ("GET /hello HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n".to_owned(), 400, "with a folded line"),
         ("\0\r\n\r\n".to_owned(), 400, "that is none"),

@@ -13,7 +13,7 @@
 //!                            epoll, eventfd    inner epoll    line, heap        threads
 //! ```
 //!
-//! Only `epoll.rs`, `source.rs` and `oneshot.rs` know of epoll, and only [`Driver::now`] reads the clock: another
+//! Only `epoll.rs`, `source.rs` and `oneshot.rs` know of epoll, and only [`Driver::now`] and [`now`] read the clock: another
 //! way to wait, or a virtual clock, changes nothing above.
 //!
 //! Invariant: nothing here is locked or borrowed while a callback runs or a task of another thread is woken. Locks are taken
@@ -205,7 +205,7 @@ impl Driver {
         self.clock.set.set(Some(now));
     }
 
-    /// The time, if it is a virtual one.
+    /// The time by the stopped clock.
     fn virtual_now(&self) -> Option<Instant> {
         self.clock.set.get().map(|now| self.instant(now))
     }

@@ -2,8 +2,8 @@
 //!
 //! It yields: then the core comes back as soon as the others sleep. But whoever yields forfeits its share of the core, and
 //! if the other thread does not sleep, since another worker keeps it busy, the system lets that run for some of its ticks,
-//! which are milliseconds. A sleeper forfeits nothing: its timer gives it a core soon, any that is idle. So after a yield
-//! that took long, short sleeps take the place of yields for a while.
+//! which are milliseconds. A sleeper forfeits nothing, and wakes on any core that is idle. So after a yield that took long,
+//! naps take the place of yields for a while.
 
 use std::cell::Cell;
 use std::thread;
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 /// A yield that takes longer has not paid.
 const LONG: Duration = Duration::from_millis(1);
-/// Sleeps take the place of yields for this time then.
+/// Naps take the place of yields for this time then.
 const SPELL: Duration = Duration::from_millis(100);
-/// A sleep. The system adds the thread's timer slack, 50 µs as a rule.
+/// A nap. The system adds the thread's timer slack, 50 µs as a rule.
 const NAP: Duration = Duration::from_nanos(1);
 
 #[derive(Default)]
@@ -22,14 +22,14 @@ pub(super) struct Courtesy {
 }
 
 impl Courtesy {
-    /// Lets others that want this core have it for a while.
-    pub(super) fn give_core(&self) {
-        self.give(Instant::now, thread::yield_now, || thread::sleep(NAP));
+    /// Lets others that want this core have it for a while. Nothing ends a nap: who expects an answer at once may not have one.
+    pub(super) fn give_core(&self, may_nap: bool) {
+        self.give(may_nap, Instant::now, thread::yield_now, || thread::sleep(NAP));
     }
 
-    fn give(&self, now: impl Fn() -> Instant, give_way: impl FnOnce(), nap: impl FnOnce()) {
+    fn give(&self, may_nap: bool, now: impl Fn() -> Instant, give_way: impl FnOnce(), nap: impl FnOnce()) {
         let before = now();
-        if self.naps_until.get().is_some_and(|until| before < until) {
+        if may_nap && self.naps_until.get().is_some_and(|until| before < until) {
             return nap();
         }
         give_way();
@@ -48,15 +48,15 @@ mod tests {
     fn after_a_yield_that_took_long_come_naps_for_a_while() {
         let (courtesy, clock) = (Courtesy::default(), Cell::new(Instant::now()));
         let pass = |time| clock.set(clock.get() + time);
-        let gives = |yield_takes| {
+        let gives = |may_nap, yield_takes| {
             let was_nap = Cell::new(false);
-            courtesy.give(|| clock.get(), || pass(yield_takes), || was_nap.set(true));
+            courtesy.give(may_nap, || clock.get(), || pass(yield_takes), || was_nap.set(true));
             if was_nap.get() { "nap" } else { "yield" }
         };
-        assert_eq!([gives(LONG), gives(2 * LONG), gives(LONG)], ["yield", "yield", "nap"]);
-        pass(SPELL - LONG);
-        assert_eq!(gives(LONG), "nap");
+        assert_eq!([gives(true, LONG), gives(true, 2 * LONG), gives(true, LONG)], ["yield", "yield", "nap"]);
+        pass(SPELL - 2 * LONG);
+        assert_eq!([gives(false, LONG), gives(true, LONG)], ["yield", "nap"]);
         pass(LONG);
-        assert_eq!([gives(LONG), gives(LONG)], ["yield", "yield"]);
+        assert_eq!([gives(true, LONG), gives(true, LONG)], ["yield", "yield"]);
     }
 }

@@ -33,7 +33,7 @@ const NEW_AFTER: usize = 8;
 const DEAD: usize = 400;
 /// Turns of one batch at most.
 const BATCH: usize = 256;
-/// How often a searcher looks at all queues before it lies down.
+/// How often a searcher looks at all queues before it lies down, if there are other workers.
 const ROUNDS: usize = 4;
 /// Pauses between two of these looks.
 const PAUSES: usize = 32;
@@ -193,8 +193,8 @@ impl Seat {
         if expects_io() {
             self.worker.look();
         }
-        if expects_io() && !self.shared.has_new_work() {
-            self.courtesy.give_core();
+        if expects_io() && !self.shared.has_new_work() && !self.worker.local.home.has_mail() {
+            self.courtesy.give_core(!self.worker.local.expects_mail());
             self.worker.look();
         }
     }
@@ -207,7 +207,7 @@ impl Seat {
         if !self.searching.get() {
             return None;
         }
-        // What comes from outside wakes; only what other workers make is worth waiting for.
+        // Other workers make more soon; what comes from outside is rare, and wakes.
         let rounds = if self.shared.seats.len() > 1 { ROUNDS } else { 1 };
         for round in 1..=rounds {
             if let Some(word) = self.find() {

@@ -88,6 +88,15 @@ fn a_line_ends_with_both_bytes() {
     ] {
         assert_eq!(refusal(head), Some(BAD_REQUEST), "{head:?}");
     }
+    // However many there are, and wherever one stands.
+    for count in [1, 126, 127, 128, 254, 256, 512] {
+        let lines = "\r\n".repeat(count);
+        let head = format!("{lines}GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(matches!(parse(head.as_bytes(), &Limits::default()), Ok(Some(_))), "{count}");
+        assert_eq!(refusal(&format!("{lines}\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")), Some(BAD_REQUEST), "{count}");
+        let ends = "\n".repeat(count);
+        assert_eq!(refusal(&format!("{ends}GET / HTTP/1.1\r\nHost: a\r\n\r\n")), Some(BAD_REQUEST), "{count}");
+    }
 }
 
 /// Parsing begins at the first byte each time.
@@ -136,6 +145,7 @@ fn what_is_ambiguous_is_refused() {
     assert_eq!(refusal(old), Some(BAD_REQUEST), "HTTP/1.0 has no chunks");
     assert_eq!(framing("Expect: more\r\n"), Err(EXPECTATION_FAILED));
     assert_eq!(refusal("GET / HTTP/1.1\r\n\r\n"), Some(BAD_REQUEST), "a host is needed");
+    assert_eq!(refusal("GET / HTTP/1.1\r\nHost: \u{e4}\r\n\r\n"), Some(BAD_REQUEST), "and is ASCII");
     assert_eq!(refusal("GET / HTTP/3.0\r\n\r\n"), Some(VERSION_NOT_SUPPORTED));
 }
 

@@ -5,11 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
-
 use super::Service;
 use crate::peers::{program, workers};
-use crate::process;
+use crate::process::{self, on_core};
 
 pub struct Server {
     child: Child,
@@ -79,20 +77,6 @@ impl Drop for Server {
         drop(self.stdin.take());
         self.child.wait().expect("the server ends");
     }
-}
-
-/// Runs `f` on a thread of this core, or of any. A process that it starts stays there.
-fn on_core<T: Send>(core: Option<usize>, f: impl FnOnce() -> T + Send) -> T {
-    let run = || {
-        if let Some(core) = core {
-            let mut cores = CpuSet::new();
-            cores.set(core);
-            // With a single core there is nothing to choose.
-            let _ = sched_setaffinity(None, &cores);
-        }
-        f()
-    };
-    std::thread::scope(|s| s.spawn(run).join().expect("it runs"))
 }
 
 /// Runs `f` on the core that the server has not, or on any.
