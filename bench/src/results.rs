@@ -25,8 +25,9 @@ pub struct Answer {
 /// When a file cannot be written.
 pub fn write(folder: &Path, answers: &[Answer]) -> io::Result<()> {
     std::fs::create_dir_all(folder.join("plots"))?;
-    let mut text =
-        String::from("# Results\n\nMedians, with the range, of interleaved runs of this folder's program.\n\n");
+    let mut text = String::from(
+        "# Results\n\nMedians, with the range, of interleaved runs of this folder's program at the machine's usual speed.\n\n",
+    );
     let _ = writeln!(text, "{}", machine());
     for answer in answers {
         let _ = writeln!(text, "## {}\n\n{}\n\n![](plots/{}.svg)\n", answer.question, answer.about, answer.question);
