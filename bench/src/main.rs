@@ -1,7 +1,7 @@
 //! What corro costs, beside its peers: `cargo run --release --manifest-path bench/Cargo.toml -- QUESTION`.
 //!
-//! Peers take turns, so that a machine that slows down slows all of them; printed are the medians and the spread, of the runs at
-//! the machine's usual speed.
+//! Peers take turns, so that a machine that slows down slows all of them; printed are the medians and the spread, of the
+//! runs at the machine's usual speed.
 
 mod alive;
 mod arguments;
@@ -205,8 +205,13 @@ fn main() {
 fn answer(question: &Question, arguments: &Arguments) -> Answer {
     let entries = (question.entries)(arguments.quick);
     let entries: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| arguments.wants(entry.peer)).collect();
+    let rounds = if arguments.quick { 1 } else { question.rounds };
     let mut runs = Vec::new();
-    for _ in 0..if arguments.quick { 1 } else { question.rounds } {
+    // Up to twice as many rounds, if the machine has changed its speed too often.
+    for round in 0..2 * rounds {
+        if round >= rounds && steady::is_enough(&runs, rounds) {
+            break;
+        }
         for &(number, entry) in &entries {
             runs.push(Run::new(number, || match entry.alone {
                 true => process::run_alone(question.name, number, arguments.quick),

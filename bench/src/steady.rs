@@ -1,4 +1,4 @@
-//! Which runs are compared. Two cores of a virtual machine may be two of one real core for some minutes, and then lie far apart:
+//! Which runs are compared. Two cores of a virtual machine may lie near each other for some minutes, and then far apart:
 //! what goes from one to the other takes several times as long then, and what computes takes as long as before.
 //!
 //! Each run stands between two probes. Those at the machine's usual speed count, which is the median of all probes.
@@ -65,12 +65,26 @@ fn speed() -> f64 {
     })
 }
 
+/// Whether most of so many runs of each entry are at the usual speed.
+pub fn is_enough(runs: &[Run], rounds: usize) -> bool {
+    let is_usual = is_usual(runs);
+    let count = |entry| runs.iter().filter(|run| run.entry == entry && is_usual(run)).count();
+    runs.iter().all(|run| 2 * count(run.entry) > rounds)
+}
+
 /// The runs at the usual speed; of an entry that has none, all.
 pub fn usual(runs: Vec<Run>) -> Vec<Run> {
-    let mut speeds: Vec<f64> = runs.iter().flat_map(|run| run.speeds).collect();
-    speeds.sort_unstable_by(f64::total_cmp);
-    let usual = speeds[speeds.len() / 2];
-    let is_usual = |run: &Run| run.speeds.iter().all(|speed| (usual / FACTOR..usual * FACTOR).contains(speed));
+    let is_usual = is_usual(&runs);
     let known: Vec<usize> = runs.iter().filter(|run| is_usual(run)).map(|run| run.entry).collect();
     runs.into_iter().filter(|run| is_usual(run) || !known.contains(&run.entry)).collect()
+}
+
+fn is_usual(runs: &[Run]) -> impl Fn(&Run) -> bool + use<> {
+    let usual = median(runs.iter().flat_map(|run| run.speeds).collect());
+    move |run| run.speeds.iter().all(|speed| (usual / FACTOR..usual * FACTOR).contains(speed))
+}
+
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
 }

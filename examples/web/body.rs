@@ -47,7 +47,7 @@ impl Body {
     /// Reads what is left, and forgets it.
     #[inline]
     pub(crate) fn discard(&mut self, connection: &mut Connection<impl Stream>) -> Result<(), Failure> {
-        // Most requests have no body.
+        // Most requests have no body, and are spared the call.
         while !matches!(self, Body::Length(0))
             && let Some(count) = self.next(connection)?
         {

@@ -12,6 +12,7 @@ use rustix::fd::OwnedFd;
 
 use super::Service;
 use super::child::{Server, beside};
+use crate::steady::median;
 
 /// What comes before the measured span: all connections are served by then.
 const WARM_UP: Duration = Duration::from_millis(400);
@@ -82,11 +83,6 @@ pub fn wrk_ratios(servers: [&Server; 2], turns: usize) -> Vec<f64> {
     // The first turn warms up.
     let ratios: Vec<[f64; 2]> = (0..=turns).map(turn).skip(1).collect();
     [0, 1].map(|figure| median(ratios.iter().map(|ratios| ratios[figure]).collect())).to_vec()
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_unstable_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 /// So many connections at a time, each for one request of a byte.
