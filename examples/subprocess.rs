@@ -45,13 +45,13 @@ fn pipeline() -> io::Result<Vec<String>> {
     let mut words = Command::new("tr").args([" ", "\n"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut lengths = Command::new("awk")
         .arg("{ printf \"%3d %s\\n\", length($0), $0 }")
-        .stdin(Stdio::try_from(words.stdout.take().expect("piped"))?)
+        .stdin(words.stdout.take().expect("piped"))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut sorted = Command::new("sort")
         .args(["-r", "-k1n"])
         .args(["-k2"])
-        .stdin(Stdio::try_from(lengths.stdout.take().expect("piped"))?)
+        .stdin(lengths.stdout.take().expect("piped"))
         .stdout(Stdio::piped())
         .spawn()?;
     let output = BufReader::new(sorted.stdout.take().expect("piped"));

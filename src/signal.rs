@@ -87,6 +87,9 @@ impl Signals {
                 let text = format!("signal {signal} cannot be waited for: no handler can be set for it");
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
             }
+            if made.kinds.iter().any(|kind| kind.signal == signal) {
+                continue;
+            }
             let kind = Kind { signal, came: Arc::default(), hooks: Vec::new() };
             made.kinds.push(kind);
             let kind = made.kinds.last_mut().expect("just pushed");

@@ -2,8 +2,10 @@
 
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::process::Stdio;
 
 use super::elsewhere;
 
@@ -201,6 +203,16 @@ impl Seek for File {
     }
 }
 
+impl FileExt for File {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        elsewhere(|| self.0.read_at(buf, offset))
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        elsewhere(|| self.0.write_at(buf, offset))
+    }
+}
+
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -213,8 +225,27 @@ impl AsRawFd for File {
     }
 }
 
+impl IntoRawFd for File {
+    fn into_raw_fd(self) -> RawFd {
+        self.0.into_raw_fd()
+    }
+}
+
 impl From<File> for OwnedFd {
     fn from(file: File) -> OwnedFd {
+        file.0.into()
+    }
+}
+
+impl From<OwnedFd> for File {
+    fn from(fd: OwnedFd) -> File {
+        File::from_std(fd.into())
+    }
+}
+
+/// For a child, which reads or writes it as its own.
+impl From<File> for Stdio {
+    fn from(file: File) -> Stdio {
         file.0.into()
     }
 }
@@ -285,4 +316,16 @@ options! {
     create;
     /// Made; there must be none.
     create_new;
+}
+
+impl OpenOptionsExt for OpenOptions {
+    fn mode(&mut self, mode: u32) -> &mut OpenOptions {
+        self.0.mode(mode);
+        self
+    }
+
+    fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
+        self.0.custom_flags(flags);
+        self
+    }
 }

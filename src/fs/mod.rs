@@ -22,12 +22,15 @@
 
 #![forbid(unsafe_code)]
 
+mod dir;
 mod file;
 
-use std::fs::{Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use std::fs::{FileType, Metadata, Permissions};
+
+pub use self::dir::{DirEntry, ReadDir, read_dir};
 pub use self::file::{File, OpenOptions};
 use crate::driver::blocking::run_elsewhere;
 use crate::task;
@@ -103,14 +106,4 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<(
 pub fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref();
     elsewhere(|| std::fs::set_permissions(path, permissions))
-}
-
-/// What is in a folder, in no order. Its entries are read at once, off the worker.
-///
-/// # Errors
-/// As [`std::fs::read_dir`]; also those of single entries.
-pub fn read_dir(path: impl AsRef<Path>) -> io::Result<std::vec::IntoIter<std::fs::DirEntry>> {
-    let path = path.as_ref();
-    let entries: Vec<_> = elsewhere(|| std::fs::read_dir(path)?.collect())?;
-    Ok(entries.into_iter())
 }

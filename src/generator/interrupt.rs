@@ -59,12 +59,22 @@ impl Exception {
         self.0.downcast_ref::<E>()
     }
 
-    /// The text of the value, where it is one of the common kinds that have one.
     fn text(&self) -> Option<String> {
-        let text = self.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        text.or_else(|| self.downcast_ref::<String>().cloned())
-            .or_else(|| self.downcast_ref::<std::io::Error>().map(ToString::to_string))
+        text_of(&*self.0)
     }
+}
+
+/// The text of the payload of a panic.
+pub(crate) fn text_of_panic(payload: &(dyn Any + Send)) -> String {
+    text_of(payload).unwrap_or_else(|| "a payload without a text".to_owned())
+}
+
+/// The text of a value, where it is one of the common kinds that have one.
+fn text_of(value: &(dyn Any + Send)) -> Option<String> {
+    let text = value.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| value.downcast_ref::<String>().cloned())
+        .or_else(|| value.downcast_ref::<std::io::Error>().map(ToString::to_string))
+        .or_else(|| value.downcast_ref::<Exception>().and_then(Exception::text))
 }
 
 impl fmt::Debug for Exception {

@@ -34,6 +34,7 @@ use std::iter::FusedIterator;
 
 pub use self::co::Co;
 use self::core::Core;
+pub(crate) use self::interrupt::text_of_panic;
 pub use self::interrupt::{Exception, Interrupt, catch, raise};
 pub use self::scoped::{ScopedGenerator, scoped};
 pub use self::unraisable::{Unraisable, set_unraisable_hook};

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Exception;
+use super::interrupt::text_of_panic;
 
 /// An exception or a panic that could not be given to anybody.
 #[derive(Debug)]
@@ -57,9 +58,7 @@ impl fmt::Display for Unraisable {
         match &self.what {
             What::Exception(exception) => write!(f, "exception ignored in {}: {exception}", self.origin),
             What::Panic(payload) => {
-                let text = payload.downcast_ref::<&str>().copied();
-                let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-                write!(f, "panic ignored in {}: {}", self.origin, text.unwrap_or("a payload without a text"))
+                write!(f, "panic ignored in {}: {}", self.origin, text_of_panic(&**payload))
             }
         }
     }

@@ -53,7 +53,8 @@ pub trait HalfClose {
 /// In a task the way back has a task of its own meanwhile, on a plain thread a thread. A cancellation ends both.
 ///
 /// # Errors
-/// The first that one way reports; both streams are shut down then, so that the other way ends too.
+/// The first that one way reports; both streams are shut down then, so that the other way ends too. While its task unwinds
+/// it gives one around [`WouldSuspend`](crate::WouldSuspend) if it would have to wait.
 ///
 /// # Examples
 /// ```
@@ -91,6 +92,8 @@ where
             let back = s.spawn(back);
             (there(), back.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload)))
         }),
+        // No task can be started. Neither way waits: it is refused where it would have to.
+        Mode::Unwinding => (there(), back()),
         _ => task::scope(|s| {
             let back = s.spawn_local(back);
             let there = there();

@@ -7,11 +7,11 @@ use std::io::{self, BufRead, ErrorKind};
 ///
 /// Returns how many bytes were read: 0 at the end. So a client that sends no line feed can be told off after `limit` bytes.
 /// If an error or a cancellation ends it in the middle of a line, what was read is in `line`, but for the beginning of a
-/// character whose end had not come.
+/// character whose end had not come: it cannot be in a `String`, nor go back to `reader`.
 ///
 /// # Errors
-/// `InvalidData` for a line that is too long, or is not UTF-8. What was read of one that is too long is in `line` then, as
-/// far as it is UTF-8, and the rest is unread. Of one that is not UTF-8 nothing is in `line`.
+/// `InvalidData` for a line that is too long, or is not UTF-8. What was read of one that is too long is in `line` then, in
+/// whole characters, and the rest is unread. Of one that is not UTF-8 nothing is in `line`.
 ///
 /// # Examples
 /// ```
@@ -43,9 +43,13 @@ struct Kept<'a> {
 
 impl Drop for Kept<'_> {
     fn drop(&mut self) {
-        let text = self.bytes.utf8_chunks().next().map_or("", |first| first.valid());
-        self.line.push_str(text);
+        self.line.push_str(text_in(&self.bytes));
     }
+}
+
+/// The text that they begin with.
+fn text_in(bytes: &[u8]) -> &str {
+    bytes.utf8_chunks().next().map_or("", |first| first.valid())
 }
 
 /// Reads up to and with a line feed, or to the end.
@@ -63,8 +67,13 @@ fn read_limited<R: BufRead + ?Sized>(reader: &mut R, bytes: &mut Vec<u8>, limit:
         let end = available.iter().take(room.saturating_add(1)).position(|&byte| byte == b'\n');
         let count = end.map_or(room.min(available.len()), |end| end + 1);
         let is_too_long = end.is_none() && available.len() > room;
+        let before = bytes.len();
         bytes.extend_from_slice(&available[..count]);
-        reader.consume(count);
+        if is_too_long {
+            // Not into a character that the limit divides.
+            bytes.truncate(before.max(text_in(bytes).len()));
+        }
+        reader.consume(bytes.len() - before);
         if is_too_long {
             return Err(io::Error::new(ErrorKind::InvalidData, format!("the line is longer than {limit} bytes")));
         }

@@ -14,7 +14,8 @@ mod copy;
 mod futures;
 mod line;
 pub(crate) mod polled;
-mod stdio;
+mod stdin;
+mod stdout;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -28,7 +29,8 @@ pub(crate) use self::futures::Sealed;
 #[cfg(feature = "futures-io")]
 pub use self::futures::{Async, Stream};
 pub use self::line::read_line_limited;
-pub use self::stdio::{Stdin, StdinLock, Stdout, StdoutLock, stdin, stdout};
+pub use self::stdin::{Stdin, StdinLock, stdin};
+pub use self::stdout::{Stdout, StdoutLock, stdout};
 pub use crate::driver::WouldSuspend;
 
 /// Waits until `fd` has something to read, or its other end is closed.

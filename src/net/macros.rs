@@ -15,9 +15,27 @@ macro_rules! descriptor {
             }
         }
 
+        /// It becomes blocking again, as do its clones.
         impl From<$type> for std::os::fd::OwnedFd {
             fn from(value: $type) -> std::os::fd::OwnedFd {
-                value.socket.into_inner().into()
+                let inner = value.socket.into_inner();
+                // Of a descriptor that is open and was made non-blocking it cannot fail.
+                let _ = inner.set_nonblocking(false);
+                inner.into()
+            }
+        }
+
+        impl std::os::fd::IntoRawFd for $type {
+            fn into_raw_fd(self) -> std::os::fd::RawFd {
+                std::os::fd::OwnedFd::from(self).into_raw_fd()
+            }
+        }
+
+        impl TryFrom<std::os::fd::OwnedFd> for $type {
+            type Error = std::io::Error;
+
+            fn try_from(value: std::os::fd::OwnedFd) -> std::io::Result<$type> {
+                $type::from_std(value.into())
             }
         }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::iter::FusedIterator;
 use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,9 +47,18 @@ impl UnixStream {
     /// Connects to the socket at this path. It waits while too many connections wait there to be accepted.
     ///
     /// # Errors
-    /// What the system reports: `NotFound` if there is no such socket, `ConnectionRefused` if nobody listens.
+    /// What the system reports: `NotFound` if there is no such socket, `ConnectionRefused` if nobody listens; `InvalidInput`
+    /// for a path that cannot be that of a socket, since it is too long or empty.
     pub fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        let address = SocketAddrUnix::new(path.as_ref())?;
+        UnixStream::connect_addr(&SocketAddr::from_pathname(path)?)
+    }
+
+    /// Connects to this address, as [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+        let address = address_of(address)?;
         task::begin_operation();
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -64,6 +74,15 @@ impl UnixStream {
         let (here, there) = net::UnixStream::pair()?;
         Ok((UnixStream::from_std(here)?, UnixStream::from_std(there)?))
     }
+}
+
+/// The address as the system call takes it.
+fn address_of(address: &SocketAddr) -> io::Result<SocketAddrUnix> {
+    Ok(match (address.as_pathname(), address.as_abstract_name()) {
+        (Some(path), _) => SocketAddrUnix::new(path)?,
+        (None, Some(name)) => SocketAddrUnix::new_abstract_name(name)?,
+        (None, None) => SocketAddrUnix::new_unnamed(),
+    })
 }
 
 reader!(UnixStream, socket);
@@ -133,6 +152,14 @@ impl UnixListener {
         UnixListener::from_std(net::UnixListener::bind(path)?)
     }
 
+    /// Makes a socket at this address, and listens.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
+        UnixListener::from_std(net::UnixListener::bind_addr(address)?)
+    }
+
     /// Waits for a connection and takes it; as [`TcpListener::accept`](super::TcpListener::accept).
     ///
     /// # Errors
@@ -181,6 +208,15 @@ impl Iterator for UnixIncoming<'_> {
 
 impl FusedIterator for UnixIncoming<'_> {}
 
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> UnixIncoming<'a> {
+        self.incoming()
+    }
+}
+
 /// A socket for datagrams within one machine, as [`std::os::unix::net::UnixDatagram`]. None is lost on the way: who sends
 /// waits while the receiver has too many.
 ///
@@ -210,6 +246,14 @@ impl UnixDatagram {
         UnixDatagram::from_std(net::UnixDatagram::bind(path)?)
     }
 
+    /// Makes a socket at this address.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+        UnixDatagram::from_std(net::UnixDatagram::bind_addr(address)?)
+    }
+
     /// A socket without an address, which can send.
     ///
     /// # Errors
@@ -235,6 +279,14 @@ impl UnixDatagram {
         self.socket.get().connect(path)
     }
 
+    /// As [`connect`](Self::connect), to the socket at this address.
+    ///
+    /// # Errors
+    /// What the system reports.
+    pub fn connect_addr(&self, address: &SocketAddr) -> io::Result<()> {
+        self.socket.get().connect_addr(address)
+    }
+
     /// Sends a datagram to the connected socket.
     ///
     /// # Errors
@@ -256,10 +308,22 @@ impl UnixDatagram {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
+        self.send_unconnected(|socket| socket.send_to(buf, &path))
+    }
+
+    /// Sends a datagram to the socket at this address.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_to_addr(&self, buf: &[u8], address: &SocketAddr) -> io::Result<usize> {
+        self.send_unconnected(|socket| socket.send_to_addr(buf, address))
+    }
+
+    /// The system tells of no event when there is room at a socket that this one is not connected to.
+    fn send_unconnected(&self, attempt: impl Fn(&net::UnixDatagram) -> io::Result<usize>) -> io::Result<usize> {
         task::begin_operation();
         let deadline = self.socket.write_timeout.get().and_then(|timeout| driver::now().checked_add(timeout));
-        // The system tells of no event when there is room at a socket that this one is not connected to.
-        again_and_again(deadline, || self.socket.get().send_to(buf, &path))
+        again_and_again(deadline, || attempt(self.socket.get()))
     }
 
     /// Receives a datagram, and from where it came.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{self, ExitStatus, Output, Stdio};
+use std::process::{self, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 
 use super::Child;
 use crate::driver::blocking::run_elsewhere;
@@ -26,12 +26,14 @@ use crate::task;
 pub struct Command {
     inner: process::Command,
     kill_on_drop: bool,
+    /// Whether something was said of its standard input, output and error.
+    said: [bool; 3],
 }
 
 impl Command {
     /// A program by its path, or by its name in a folder of `PATH`.
     pub fn new(program: impl AsRef<OsStr>) -> Command {
-        Command { inner: process::Command::new(program), kill_on_drop: false }
+        Command::from(process::Command::new(program))
     }
 
     /// Adds an argument.
@@ -82,18 +84,21 @@ impl Command {
     /// What its standard input is; ours, if nothing else is said.
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Command {
         self.inner.stdin(stdin);
+        self.said[0] = true;
         self
     }
 
     /// What its standard output is; ours, if nothing else is said.
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Command {
         self.inner.stdout(stdout);
+        self.said[1] = true;
         self
     }
 
     /// What its standard error is; ours, if nothing else is said.
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Command {
         self.inner.stderr(stderr);
+        self.said[2] = true;
         self
     }
 
@@ -109,7 +114,28 @@ impl Command {
         self
     }
 
-    /// The command of the standard library, for what is missing here.
+    /// The program.
+    pub fn get_program(&self) -> &OsStr {
+        self.inner.get_program()
+    }
+
+    /// Its arguments, without the program.
+    pub fn get_args(&self) -> CommandArgs<'_> {
+        self.inner.get_args()
+    }
+
+    /// The variables of its environment that were set, or, with `None`, removed.
+    pub fn get_envs(&self) -> CommandEnvs<'_> {
+        self.inner.get_envs()
+    }
+
+    /// The folder that it is started in, if not ours.
+    pub fn get_current_dir(&self) -> Option<&Path> {
+        self.inner.get_current_dir()
+    }
+
+    /// The command of the standard library, for what is missing here. What is said there of the standard input, output and
+    /// error, [`output`](Self::output) takes for unsaid.
     pub fn as_std_mut(&mut self) -> &mut process::Command {
         &mut self.inner
     }
@@ -133,18 +159,47 @@ impl Command {
         self.spawn()?.wait()
     }
 
-    /// Starts it without an input, waits for its end, and returns all that it wrote.
+    /// Starts it, waits for its end, and returns all that it wrote. Where nothing else was said it has no input, and its
+    /// output and error are taken.
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
     pub fn output(&mut self) -> io::Result<Output> {
-        self.inner.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.spawn()?.wait_with_output()
+        Taken::new(self).0.spawn()?.wait_with_output()
+    }
+
+    /// Sets what nothing was said of.
+    fn set_unsaid(&mut self, [stdin, stdout, stderr]: [Stdio; 3]) {
+        if !self.said[0] {
+            self.inner.stdin(stdin);
+        }
+        if !self.said[1] {
+            self.inner.stdout(stdout);
+        }
+        if !self.said[2] {
+            self.inner.stderr(stderr);
+        }
+    }
+}
+
+/// A command whose output is taken, for one start.
+struct Taken<'a>(&'a mut Command);
+
+impl Taken<'_> {
+    fn new(command: &mut Command) -> Taken<'_> {
+        command.set_unsaid([Stdio::null(), Stdio::piped(), Stdio::piped()]);
+        Taken(command)
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.set_unsaid([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()]);
     }
 }
 
 impl From<process::Command> for Command {
     fn from(inner: process::Command) -> Command {
-        Command { inner, kill_on_drop: false }
+        Command { inner, kill_on_drop: false, said: [false; 3] }
     }
 }

@@ -27,7 +27,7 @@ mod command;
 mod pipe;
 mod reaper;
 
-pub use std::process::{ExitStatus, Output, Stdio};
+pub use std::process::{CommandArgs, CommandEnvs, ExitCode, ExitStatus, Output, Stdio, abort, exit, id};
 
 pub use self::child::Child;
 pub use self::command::Command;

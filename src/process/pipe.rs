@@ -44,20 +44,20 @@ macro_rules! pipe {
             }
         }
 
+        /// It blocks again then, as programs expect.
         impl From<$type> for OwnedFd {
             fn from(end: $type) -> OwnedFd {
-                end.pipe.into_inner().into()
+                let end = OwnedFd::from(end.pipe.into_inner());
+                // Of a descriptor that is open and was made non-blocking it cannot fail.
+                let _ = rustix::io::ioctl_fionbio(&end, false);
+                end
             }
         }
 
-        /// For a further child. It blocks again then, as programs expect.
-        impl TryFrom<$type> for Stdio {
-            type Error = io::Error;
-
-            fn try_from(end: $type) -> io::Result<Stdio> {
-                let end = OwnedFd::from(end);
-                rustix::io::ioctl_fionbio(&end, false)?;
-                Ok(end.into())
+        /// For a further child.
+        impl From<$type> for Stdio {
+            fn from(end: $type) -> Stdio {
+                OwnedFd::from(end).into()
             }
         }
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  inbox ─► ready tasks (a batch) ─► some of the own deque ─► nothing at all? injector ─► steal ─► sleep
-//!              └─ every 64 turns: I/O and timers; less often: the oldest of the new work
+//!              └─ every 64 turns, a long one counts 16: I/O and timers; less often: the oldest of the new work
 //! ```
 //!
 //! Started work goes before new work: that bounds how many stacks there are. The newest of the new goes first, so a tree
@@ -42,8 +42,6 @@ pub(super) struct Seat {
     shared: Arc<Shared>,
     index: usize,
     worker: Worker,
-    /// Turns since the last look.
-    turns: Cell<usize>,
     /// Turns since the oldest new work had its turn, and how often it had.
     since_oldest: Cell<usize>,
     oldest: Cell<usize>,
@@ -71,7 +69,6 @@ impl Seat {
             shared,
             index,
             worker,
-            turns: Cell::new(0),
             since_oldest: Cell::new(0),
             oldest: Cell::new(0),
             searching: Cell::new(false),
@@ -94,8 +91,7 @@ impl Seat {
     #[inline]
     fn pass(&self) -> bool {
         let turns = self.worker.run_ready(BATCH);
-        self.turns.set(self.turns.get() + turns);
-        if self.turns.get() >= LOOK_AFTER {
+        if self.worker.local.count_turns(turns) >= LOOK_AFTER {
             self.look();
         }
         match self.new_work().pop() {
@@ -123,7 +119,7 @@ impl Seat {
     /// Makes a task of new work: it is ready then. Whether it will run.
     #[inline]
     fn start(&self, word: Word) -> bool {
-        self.turns.set(self.turns.get() + 1);
+        self.worker.local.count_turns(1);
         match word.open() {
             Work::Task(task) => {
                 let is_alive = !task.is_cancelled();
@@ -140,7 +136,7 @@ impl Seat {
     /// What has its turn however much is ready: I/O, timers, the end of the runtime, the oldest new work.
     #[inline(never)]
     fn look(&self) {
-        let turns = self.since_oldest.get() + self.turns.replace(0);
+        let turns = self.since_oldest.get() + self.worker.local.take_turns();
         self.since_oldest.set(turns);
         self.worker.look();
         self.see_end();

@@ -10,7 +10,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::cancel;
 use super::header::TaskRef;
-use super::join::text_of;
 use super::park::{self, Mode, Reason};
 use super::token::CancelToken;
 use super::waker::Waker;
@@ -78,7 +77,7 @@ impl Group {
 
     /// A child panicked: the others and the body are cancelled. Returns the payload for the child's own handle.
     pub(super) fn fail(&self, payload: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
-        let text = text_of(&*payload).to_owned();
+        let text = generator::text_of_panic(&*payload);
         {
             let mut state = self.state();
             if mem::replace(&mut state.failed, true) {

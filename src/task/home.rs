@@ -232,7 +232,12 @@ pub(crate) struct Local {
     random: RefCell<Rng>,
     /// The last wait of the worker was ended by another thread's mail, or the last wait of a task by another thread.
     expects_mail: Cell<bool>,
+    /// Turns since the worker, of a runtime, last looked for what else has its turn.
+    turns: Cell<usize>,
 }
+
+/// A turn that ended only because of its many operations counts as so many: they may all have been system calls.
+const LONG_TURN: usize = 16;
 
 impl Local {
     /// With a seed the choices that tasks leave to chance are the same each time.
@@ -251,7 +256,24 @@ impl Local {
             closing: Cell::new(false),
             random: RefCell::new(seed.map_or_else(Rng::new, Rng::with_seed)),
             expects_mail: Cell::new(false),
+            turns: Cell::new(0),
         }
+    }
+
+    /// Counts turns. Returns how many there were since they were last taken.
+    #[inline]
+    pub(crate) fn count_turns(&self, turns: usize) -> usize {
+        let turns = self.turns.get() + turns;
+        self.turns.set(turns);
+        turns
+    }
+
+    pub(super) fn count_long_turn(&self) {
+        self.count_turns(LONG_TURN - 1);
+    }
+
+    pub(crate) fn take_turns(&self) -> usize {
+        self.turns.replace(0)
     }
 
     /// Whether it seems that another thread will answer soon.

@@ -24,6 +24,7 @@ use super::home::{Abroad, Local};
 use super::join_set::Ended;
 use super::park::{Mode, Reason, begin_operation, local, mode, park, running};
 use super::waker::Waker;
+use crate::generator;
 
 /// Who is told of the end.
 pub(super) enum Joiner {
@@ -311,17 +312,11 @@ impl fmt::Display for JoinError {
             Kind::Cancelled => f.write_str("the task was cancelled"),
             Kind::Panicked(payload) => {
                 let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
-                write!(f, "the task panicked: {}", text_of(&**payload))
+                write!(f, "the task panicked: {}", generator::text_of_panic(&**payload))
             }
             Kind::WouldSuspend => f.write_str("the task has not ended, and the caller unwinds and cannot wait"),
         }
     }
-}
-
-/// The text of a panic's payload.
-pub(super) fn text_of(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("a payload without a text")
 }
 
 impl fmt::Debug for JoinError {

@@ -319,6 +319,9 @@ pub(crate) fn spend_operation() -> bool {
     let ready = READY.get() + 1;
     let too_many = ready > MAX_READY;
     READY.set(if too_many { 1 } else { ready });
+    if too_many && let Some(local) = local() {
+        local.count_long_turn();
+    }
     too_many
 }
 

@@ -1,6 +1,8 @@
 //! Files: rules I1 and I4, and of T2, T7, T8 what concerns them.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use corro::fs::{self, File, OpenOptions};
@@ -48,7 +50,7 @@ fn i1_functions_do_what_those_of_std_do() {
         assert!(!fs::exists(&two).unwrap() && fs::exists(folder.path("three")).unwrap());
         fs::hard_link(&one, &two).unwrap();
         fs::create_dir_all(folder.path("a/b")).unwrap();
-        let mut names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort_unstable();
         assert_eq!(names, ["a", "one", "three", "two"]);
         fs::remove_dir(folder.path("a/b")).unwrap();
@@ -85,6 +87,64 @@ fn i1_a_file_reads_writes_and_seeks() {
         assert_eq!(lines, ["one", "three"]);
         let std = file.try_clone().unwrap().into_std();
         assert_eq!(File::from_std(std).metadata().unwrap().len(), 10);
+    });
+}
+
+#[test]
+fn i1_a_folder_of_many_is_listed() {
+    everywhere(|| {
+        let folder = Folder::new();
+        for number in 0..600 {
+            std::fs::write(folder.path(&number.to_string()), "text").unwrap();
+        }
+        std::fs::create_dir(folder.path("folder")).unwrap();
+        let (mut files, mut folders) = (0, 0);
+        for entry in fs::read_dir(&folder.0).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.path(), folder.0.join(entry.file_name()));
+            assert_eq!(entry.ino(), std::fs::metadata(entry.path()).unwrap().ino());
+            assert_eq!(entry.metadata().unwrap().file_type(), entry.file_type().unwrap());
+            if entry.file_type().unwrap().is_dir() { folders += 1 } else { files += 1 }
+        }
+        assert_eq!((files, folders), (600, 1));
+        assert_eq!(fs::read_dir(folder.path("none")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(fs::read_dir(folder.path("0")).unwrap_err().kind(), ErrorKind::NotADirectory);
+    });
+}
+
+#[test]
+fn t7_a_list_of_many_ends_while_unwinding() {
+    everywhere(|| {
+        let folder = Folder::new();
+        for number in 0..600 {
+            std::fs::write(folder.path(&number.to_string()), "text").unwrap();
+        }
+        let entries = fs::read_dir(&folder.0).unwrap();
+        while_unwinding(|| {
+            let mut entries: Vec<_> = entries.collect();
+            let error = entries.pop().unwrap().unwrap_err();
+            assert!(error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>()), "{error}");
+            assert!(entries.len() < 600 && entries.iter().all(Result::is_ok));
+        });
+    });
+}
+
+#[test]
+fn i1_a_file_has_positions_and_a_mode_and_may_be_that_of_a_child() {
+    everywhere(|| {
+        let folder = Folder::new();
+        let path = folder.path("file");
+        let file = OpenOptions::new().read(true).write(true).create(true).mode(0o600).open(&path).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        file.write_all_at(b"-one-two", 0).unwrap();
+        let mut two = [0; 3];
+        file.read_exact_at(&mut two, 5).unwrap();
+        assert_eq!(&two, b"two");
+        let printed = corro::process::Command::new("echo").arg("three").stdout(file.try_clone().unwrap()).status();
+        assert!(printed.unwrap().success());
+        assert_eq!(fs::read(&path).unwrap(), b"three\nwo");
+        let file = File::from(OwnedFd::from(file));
+        assert_eq!(file.metadata().unwrap().len(), 8);
     });
 }
 

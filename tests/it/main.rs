@@ -21,6 +21,7 @@ mod scopes;
 mod selecting;
 mod signals;
 mod soundness;
+mod stdio;
 mod stress;
 mod support;
 mod sync;

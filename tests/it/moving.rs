@@ -1,15 +1,14 @@
-//! What moves bytes and lines: `copy`, `copy_bidirectional`, `read_line_limited`, `stdin`, `stdout`; and `interval`.
+//! What moves bytes and lines: `copy`, `copy_bidirectional`, `read_line_limited`; and `interval`.
 
-use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Write};
+use std::io::{BufReader, Cursor, ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use corro::io::{copy, copy_bidirectional, read_line_limited};
 use corro::net::{TcpListener, TcpStream, UnixStream};
 use corro::{spawn, spawn_local, time, timeout, yield_now};
 
-use crate::generator::panic_text;
+use crate::generator::{panic_text, while_unwinding};
 use crate::schedulers::{everywhere, virtually};
 use crate::support::{cancelled, is_a_cancellation_point, ms, waiter};
 
@@ -81,6 +80,26 @@ fn t2_a_cancelled_proxy_ends_both_ways() {
 }
 
 #[test]
+fn t7_a_proxy_while_unwinding_does_not_wait() {
+    everywhere(|| {
+        let ((a, mut client), (b, mut server)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        while_unwinding(|| {
+            let error = copy_bidirectional(&a, &b).unwrap_err();
+            assert!(error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>()), "{error}");
+        });
+        assert_eq!((client.read(&mut [0]).unwrap(), server.read(&mut [0]).unwrap()), (0, 0), "both are shut down");
+        let ((a, mut client), (b, mut server)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        client.write_all(b"there").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        server.shutdown(Shutdown::Write).unwrap();
+        while_unwinding(|| assert_eq!(copy_bidirectional(&a, &b).unwrap(), (5, 0)));
+        let mut there = String::new();
+        server.read_to_string(&mut there).unwrap();
+        assert_eq!(there, "there");
+    });
+}
+
+#[test]
 fn t8_a_proxy_on_plain_threads() {
     let (mut client, a) = UnixStream::pair().unwrap();
     let (b, mut server) = UnixStream::pair().unwrap();
@@ -126,6 +145,22 @@ fn i7_a_line_that_is_too_long_is_refused_and_the_rest_unread() {
 }
 
 #[test]
+fn i7_a_letter_that_the_limit_divides_is_unread() {
+    let texts: [(&[u8], usize, &str); 4] = [
+        ("aéb\nrest".as_bytes(), 2, "a"),
+        ("€€\nrest".as_bytes(), 5, "€"),
+        ("é\n".as_bytes(), 1, ""),
+        (b"a\xffbcd\nrest", 3, "a"),
+    ];
+    for (text, limit, whole) in texts {
+        let (mut reader, mut line) = (text, String::new());
+        let error = read_line_limited(&mut reader, &mut line, limit).unwrap_err();
+        assert_eq!((error.kind(), line.as_str()), (ErrorKind::InvalidData, whole));
+        assert!(reader == &text[whole.len()..], "{text:?}: {reader:?} is left");
+    }
+}
+
+#[test]
 fn i7_what_is_no_text_is_refused() {
     let mut line = String::from("before");
     let error = read_line_limited(&mut &b"\xff\xfe\n"[..], &mut line, 10).unwrap_err();
@@ -145,52 +180,6 @@ fn i7_an_endless_line_is_refused_while_it_comes() {
         assert_eq!((error.kind(), line.len()), (ErrorKind::InvalidData, 8192));
         drop(here);
         flood.join().unwrap();
-    });
-}
-
-/// Runs this test binary once more, as a program that copies its input to its output in upper case.
-#[test]
-fn i4_stdin_and_stdout_do_not_block_the_worker() {
-    const PROGRAM: &str = "CORRO_TEST_UPPER";
-    if std::env::var_os(PROGRAM).is_some() {
-        return upper();
-    }
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "moving::i4_stdin_and_stdout_do_not_block_the_worker", "--nocapture"])
-        .env(PROGRAM, "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.ends_with("READY")), "it has not begun");
-    for word in ["one", "two"] {
-        writeln!(stdin, "{word}").unwrap();
-        assert_eq!(lines.next().unwrap(), word.to_uppercase());
-    }
-    drop(stdin);
-    assert_eq!(lines.next().unwrap(), "END: a read was cut off, others ran meanwhile");
-    assert!(child.wait().unwrap().success());
-}
-
-fn upper() {
-    corro::run(|| {
-        let mut stdout = corro::io::stdout();
-        let ticker = spawn_local(|| {
-            let mut interval = time::interval(ms(1));
-            loop {
-                interval.tick();
-            }
-        });
-        let cut_off = timeout(ms(5), || corro::io::stdin().read_line(&mut String::new())).is_err();
-        writeln!(stdout, "READY").unwrap();
-        for line in corro::io::stdin().lines() {
-            writeln!(stdout, "{}", line.unwrap().to_uppercase()).unwrap();
-        }
-        assert!(cut_off && !ticker.is_finished());
-        ticker.cancel();
-        writeln!(stdout, "END: a read was cut off, others ran meanwhile").unwrap();
     });
 }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 
+use corro::fs::File;
 use corro::process::{Child, Command, Stdio};
 use corro::{spawn, spawn_local, timeout, yield_now};
 
@@ -77,6 +78,47 @@ fn i5_what_it_is_started_with_arrives() {
 }
 
 #[test]
+fn i5_output_takes_only_what_nothing_was_said_of() {
+    everywhere(|| {
+        let folder = std::env::temp_dir().join(format!("corro-said-{:?}", std::thread::current().id()));
+        std::fs::write(&folder, "input").unwrap();
+        let mut command = sh("cat; echo error >&2; echo out");
+        command.stdin(File::open(&folder).unwrap()).stderr(Stdio::null());
+        let output = command.output().unwrap();
+        assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"inputout\n"[..], &b""[..]));
+        let output = sh("echo out; echo error >&2").stdout(Stdio::null()).output().unwrap();
+        assert_eq!((&output.stdout[..], &output.stderr[..]), (&b""[..], &b"error\n"[..]));
+        std::fs::remove_file(&folder).unwrap();
+    });
+}
+
+#[test]
+fn i5_output_leaves_the_command_as_it_was() {
+    let ours = |fd| std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap();
+    everywhere(|| {
+        for fd in [1, 2] {
+            let mut command = sh("readlink /proc/$$/fd/$1 | grep -qFx \"$2\"");
+            command.args(["sh", &fd.to_string()]).arg(ours(fd));
+            assert!(!command.output().unwrap().status.success(), "output: {fd} is another than ours");
+            assert!(command.status().unwrap().success(), "{fd} is ours again");
+            // What ends in the middle takes it back too.
+            let cut_off = timeout(ms(1), || sh("sleep 1000").kill_on_drop(true).output());
+            assert!(cut_off.is_err());
+        }
+    });
+}
+
+#[test]
+fn i1_a_command_tells_what_it_was_given() {
+    let mut command = sh("true");
+    command.env("A", "1").env_remove("B").current_dir("/");
+    assert_eq!((command.get_program(), command.get_current_dir()), ("sh".as_ref(), Some("/".as_ref())));
+    assert_eq!(command.get_args().collect::<Vec<_>>(), ["-c", "true"]);
+    let variables: Vec<_> = command.get_envs().collect();
+    assert_eq!(variables, [("A".as_ref(), Some("1".as_ref())), ("B".as_ref(), None)]);
+}
+
+#[test]
 fn i5_communicate_moves_ten_megabytes_both_ways() {
     everywhere(|| {
         let input: Vec<u8> = (0..10_000_000_u32).map(|number| (number % 253) as u8).collect();
@@ -140,7 +182,7 @@ fn i5_the_pipes_are_streams() {
 fn i5_the_output_of_one_is_the_input_of_another() {
     everywhere(|| {
         let mut first = sh("echo b; echo a").stdout(Stdio::piped()).spawn().unwrap();
-        let between = Stdio::try_from(first.stdout.take().unwrap()).unwrap();
+        let between = first.stdout.take().unwrap();
         let sorted = Command::new("sort").stdin(between).stdout(Stdio::piped()).spawn().unwrap();
         assert_eq!(sorted.wait_with_output().unwrap().stdout, b"a\nb\n");
         first.wait().unwrap();

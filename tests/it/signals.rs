@@ -41,6 +41,19 @@ fn i6_several_do_not_hide_one_another() {
 }
 
 #[test]
+fn i6_a_signal_that_is_named_twice_comes_once() {
+    isolated(|| {
+        corro::run(|| {
+            let mut signals = Signals::new(&[SIGUSR1, SIGUSR2, SIGUSR1]).unwrap();
+            raise(SIGUSR1).unwrap();
+            assert_eq!([signals.try_wait(), signals.try_wait()], [Some(SIGUSR1), None]);
+            raise(SIGUSR2).unwrap();
+            assert_eq!([signals.try_wait(), signals.try_wait()], [Some(SIGUSR2), None]);
+        });
+    });
+}
+
+#[test]
 fn i6_a_cancelled_wait_loses_none() {
     isolated(|| {
         corro::run(|| {

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use corro::generator::Exception;
 use corro::net::{TcpListener, TcpStream};
 use corro::task::{self, Builder};
 use corro::{Co, EventLoop, Generator, JoinHandle, spawn, spawn_local, yield_now};
@@ -127,6 +128,8 @@ fn t1_join_of_a_panicked_task_gives_its_payload() {
         let handle: JoinHandle<()> = spawn(|| panic!("with a {}", "text"));
         let error = handle.join().unwrap_err();
         assert!(error.to_string().contains("with a text") && format!("{error:?}").contains("with a text"));
+        let handle: JoinHandle<()> = spawn(|| resume_unwind(Box::new(Exception::new("out of paper"))));
+        assert_eq!(handle.join().unwrap_err().to_string(), "the task panicked: out of paper");
     });
 }
 

@@ -188,3 +188,28 @@ fn i3_two_loops_share_a_stream() {
     drop(a);
     assert_eq!(readers.map(|reader| reader.join().unwrap()).iter().sum::<usize>(), BYTES);
 }
+
+/// For a child or another library, which expect a descriptor that blocks.
+#[test]
+fn i1_a_descriptor_that_is_given_away_blocks_again() {
+    use std::os::fd::{AsFd, FromRawFd, IntoRawFd, OwnedFd};
+
+    fn blocks(fd: impl AsFd) -> bool {
+        !rustix::fs::fcntl_getfl(fd).unwrap().contains(rustix::fs::OFlags::NONBLOCK)
+    }
+    everywhere(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut child = corro::process::Command::new("true").stdout(corro::process::Stdio::piped()).spawn().unwrap();
+        let pipe = child.stdout.take().unwrap();
+        assert!(!blocks(&listener) && !blocks(&stream) && !blocks(&pipe));
+        let (listener, stream, pipe) = (OwnedFd::from(listener), stream.into_raw_fd(), OwnedFd::from(pipe));
+        // SAFETY: it was given away just now.
+        let stream = unsafe { OwnedFd::from_raw_fd(stream) };
+        assert!(blocks(&listener) && blocks(&stream) && blocks(&pipe));
+        let listener = TcpListener::try_from(listener).unwrap();
+        assert!(!blocks(&listener));
+        listener.accept().unwrap();
+        child.wait().unwrap();
+    });
+}

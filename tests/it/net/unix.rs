@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,6 +64,40 @@ fn i1_a_unix_stream_is_as_a_tcp_stream() {
         }
         assert_eq!(server.join().unwrap(), 8);
         assert_eq!(UnixStream::connect(&path.0).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn i1_what_is_no_path_of_a_socket_is_refused_as_by_std() {
+    everywhere(|| {
+        for path in ["x".repeat(200).as_str(), "", "a\0b"] {
+            let theirs = std::os::unix::net::UnixStream::connect(path).unwrap_err();
+            let ours = UnixStream::connect(path).unwrap_err();
+            assert_eq!((ours.kind(), ours.to_string()), (theirs.kind(), theirs.to_string()), "{path:?}");
+        }
+    });
+}
+
+#[test]
+fn i1_sockets_have_abstract_addresses() {
+    everywhere(|| {
+        let path = SocketPath::new();
+        let named = |kind| SocketAddr::from_abstract_name(format!("{}-{kind}", path.0.display())).unwrap();
+        let (of_stream, of_datagram) = (named("stream"), named("datagram"));
+        let listener = UnixListener::bind_addr(&of_stream).unwrap();
+        let mut client = UnixStream::connect_addr(&of_stream).unwrap();
+        assert_eq!(client.peer_addr().unwrap().as_abstract_name(), of_stream.as_abstract_name());
+        for stream in (&listener).into_iter().take(1) {
+            stream.unwrap().write_all(b"text").unwrap();
+        }
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "text");
+        let (here, there) = (UnixDatagram::unbound().unwrap(), UnixDatagram::bind_addr(&of_datagram).unwrap());
+        here.send_to_addr(b"one", &of_datagram).unwrap();
+        here.connect_addr(&of_datagram).unwrap();
+        here.send(b"three").unwrap();
+        assert_eq!([(); 2].map(|()| there.recv(&mut [0; 8]).unwrap()), [3, 5]);
     });
 }
 

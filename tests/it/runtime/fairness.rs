@@ -84,6 +84,30 @@ fn s9_a_new_task_has_its_turn() {
     });
 }
 
+/// A turn of operations that are all ready at once is long, so others need not wait for as many of them.
+#[test]
+fn s9_a_task_whose_io_is_always_ready_lets_others_io_and_timers_have_their_turn() {
+    const BEFORE_A_TASK_GIVES_WAY: usize = 256;
+    let waits: [fn(UnixStream); 2] =
+        [|mut told| told.read_exact(&mut [0]).unwrap(), |_told| sleep(Duration::from_nanos(1))];
+    for wait in waits {
+        let operations = runtime(1).run(|| {
+            let ((mut near, mut far), (mut tells, told)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+            let waiter = spawn_local(move || wait(told));
+            yield_now();
+            tells.write_all(&[0]).unwrap();
+            let mut operations = 0;
+            while !waiter.is_finished() && operations < 100_000 {
+                near.write_all(&[0]).unwrap();
+                far.read_exact(&mut [0]).unwrap();
+                operations += 2;
+            }
+            operations
+        });
+        assert!(operations <= 8 * BEFORE_A_TASK_GIVES_WAY, "{operations} operations of another");
+    }
+}
+
 /// New work of its own never ends: what came first, and what comes from outside, have their turn.
 #[test]
 fn s9_a_chain_of_new_tasks_does_not_starve_the_oldest() {
