@@ -102,6 +102,7 @@ impl<S: Stream> Async<S> {
         };
         // Not in the middle of somebody's future: `block_on` gives way, and may be cancelled, when it is pending.
         if task::spend_operation() {
+            task::count_long_turn();
             context.waker().wake_by_ref();
             return Poll::Pending;
         }

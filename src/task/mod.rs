@@ -64,12 +64,12 @@ pub use self::join_set::{AsCompleted, IntoHandle, JoinSet, as_completed, join_al
 pub use self::local::LocalKey;
 pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone, Until, Woken};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
-#[cfg(feature = "futures-io")]
-pub(crate) use self::park::spend_operation;
 pub(crate) use self::park::{
     Entered, Mode, Reason, attach_thread, begin_operation, enter, give_way, local, mode, park, park_thread,
     refuse_callback, running, sleep_thread, spin_until, yield_now,
 };
+#[cfg(feature = "futures-io")]
+pub(crate) use self::park::{count_long_turn, spend_operation};
 pub(crate) use self::ring::Ready;
 pub use self::scope::{Scope, ScopedJoinHandle, scope};
 pub(crate) use self::select::{Arm, Arms, JoinArm, QueueArm, Ticket, attempt, select};

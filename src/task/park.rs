@@ -307,9 +307,22 @@ pub(crate) fn begin_operation() {
 pub(super) fn count_operation() -> bool {
     let too_many = spend_operation();
     if too_many {
-        give_way();
+        end_long_turn();
     }
     too_many
+}
+
+#[cold]
+fn end_long_turn() {
+    count_long_turn();
+    give_way();
+}
+
+/// Has the worker know that this turn was longer than others.
+pub(crate) fn count_long_turn() {
+    if let Some(local) = local() {
+        local.count_long_turn();
+    }
 }
 
 /// Counts an operation that does not wait. Whether there were too many in a row, so that the caller is to give way; then it
@@ -319,9 +332,6 @@ pub(crate) fn spend_operation() -> bool {
     let ready = READY.get() + 1;
     let too_many = ready > MAX_READY;
     READY.set(if too_many { 1 } else { ready });
-    if too_many && let Some(local) = local() {
-        local.count_long_turn();
-    }
     too_many
 }
 
