@@ -30,41 +30,50 @@ const ENTRIES: usize = 256;
 pub fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref();
     elsewhere(|| {
-        let mut rest = fs::read_dir(path)?;
-        let some = some_of(&mut rest);
-        Ok(ReadDir { rest: Some(rest), some })
+        let mut dir = ReadDir { rest: Some(fs::read_dir(path)?), some: Vec::new().into_iter() };
+        dir.read_some();
+        Ok(dir)
     })
 }
 
-/// An iterator over the entries of a folder; see [`read_dir`]. It reads some hundreds at once, off the worker.
+/// An iterator over the entries of a folder; see [`read_dir`].
+///
+/// It reads some hundreds at once, off the worker: a cancellation point, at which none is lost. When that cannot be done, the
+/// error is the last that it gives.
 #[derive(Debug)]
 pub struct ReadDir {
-    /// None is left if this is `None`.
+    /// `None`: there are no others than `some`.
     rest: Option<fs::ReadDir>,
     some: vec::IntoIter<io::Result<DirEntry>>,
 }
 
-/// On the pool.
-fn some_of(rest: &mut fs::ReadDir) -> vec::IntoIter<io::Result<DirEntry>> {
-    let entries = rest.take(ENTRIES).map(|entry| entry.map(DirEntry::of));
-    entries.collect::<Vec<_>>().into_iter()
+impl ReadDir {
+    /// On the pool.
+    fn read_some(&mut self) {
+        let rest = self.rest.iter_mut().flatten();
+        let some: Vec<_> = rest.take(ENTRIES).map(|entry| entry.map(DirEntry::of)).collect();
+        if some.len() < ENTRIES {
+            self.rest = None;
+        }
+        self.some = some.into_iter();
+    }
 }
 
 impl Iterator for ReadDir {
     type Item = io::Result<DirEntry>;
 
     fn next(&mut self) -> Option<io::Result<DirEntry>> {
-        if let Some(entry) = self.some.next() {
-            return Some(entry);
+        if self.some.len() == 0 && self.rest.is_some() {
+            let read = elsewhere(|| {
+                self.read_some();
+                Ok(())
+            });
+            if let Err(error) = read {
+                self.rest = None;
+                return Some(Err(error));
+            }
         }
-        let mut rest = self.rest.take()?;
-        match elsewhere(|| Ok(some_of(&mut rest))) {
-            Ok(some) => self.some = some,
-            Err(error) => return Some(Err(error)),
-        }
-        let entry = self.some.next()?;
-        self.rest = Some(rest);
-        Some(entry)
+        self.some.next()
     }
 }
 

@@ -10,8 +10,9 @@ use std::io::{self, BufRead, ErrorKind};
 /// character whose end had not come: it cannot be in a `String`, nor go back to `reader`.
 ///
 /// # Errors
-/// `InvalidData` for a line that is too long, or is not UTF-8. What was read of one that is too long is in `line` then, in
-/// whole characters, and the rest is unread. Of one that is not UTF-8 nothing is in `line`.
+/// `InvalidData` for a line that is too long, or is not UTF-8. What was read of one that is too long is in `line` then, as
+/// far as it is UTF-8, and the rest is unread, with a character that the limit divides. Of one that is not UTF-8 nothing is
+/// in `line`.
 ///
 /// # Examples
 /// ```
@@ -43,13 +44,17 @@ struct Kept<'a> {
 
 impl Drop for Kept<'_> {
     fn drop(&mut self) {
-        self.line.push_str(text_in(&self.bytes));
+        let text = self.bytes.utf8_chunks().next().map_or("", |first| first.valid());
+        self.line.push_str(text);
     }
 }
 
-/// The text that they begin with.
-fn text_in(bytes: &[u8]) -> &str {
-    bytes.utf8_chunks().next().map_or("", |first| first.valid())
+/// How many bytes they are without the beginning of a character at their end.
+fn whole(bytes: &[u8]) -> usize {
+    match str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
 }
 
 /// Reads up to and with a line feed, or to the end.
@@ -71,7 +76,7 @@ fn read_limited<R: BufRead + ?Sized>(reader: &mut R, bytes: &mut Vec<u8>, limit:
         bytes.extend_from_slice(&available[..count]);
         if is_too_long {
             // Not into a character that the limit divides.
-            bytes.truncate(before.max(text_in(bytes).len()));
+            bytes.truncate(before.max(whole(bytes)));
         }
         reader.consume(bytes.len() - before);
         if is_too_long {

@@ -9,6 +9,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::driver::blocking::run_elsewhere;
 use crate::sync::{Mutex, MutexGuard, OnceCell};
 
+use rustix::io::Errno;
+
+use super::polled::retry_interrupted;
 use super::{read_line_limited, wait_readable};
 
 /// The standard input without the buffer.
@@ -17,18 +20,18 @@ struct RawStdin;
 
 impl Read for RawStdin {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        wait_readable(io::stdin())?;
-        run_elsewhere(|| {
-            loop {
-                match rustix::io::read(io::stdin(), &mut *buf) {
-                    Err(rustix::io::Errno::INTR) => {}
-                    // Closed, as std has it.
-                    Err(rustix::io::Errno::BADF) => return Ok(0),
-                    done => return Ok(done?),
-                }
-            }
-        })?
+        let read = wait_readable(io::stdin())
+            .and_then(|()| run_elsewhere(|| retry_interrupted(|| Ok(rustix::io::read(io::stdin(), &mut *buf)?)))?);
+        match read {
+            Err(error) if is_closed(&error) => Ok(0),
+            done => done,
+        }
     }
+}
+
+/// A standard stream that is closed is empty, and takes whatever is written: as `std` has it.
+pub(super) fn is_closed(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::BADF.raw_os_error())
 }
 
 static STDIN: OnceCell<Mutex<BufReader<RawStdin>>> = OnceCell::new();
@@ -66,7 +69,8 @@ impl Stdin {
         self.lock().read_line(line)
     }
 
-    /// An iterator over the lines, without their line feeds.
+    /// An iterator over the lines, without their line feeds. What had come of a line that a cancellation cut off is lost;
+    /// [`read_line`](Self::read_line) keeps it.
     pub fn lines(self) -> io::Lines<StdinLock> {
         self.lock().lines()
     }

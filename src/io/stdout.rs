@@ -10,9 +10,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use rustix::io::Errno;
-
 use super::polled::retry_interrupted;
+use super::stdin::is_closed;
 use super::wait_writable;
 use crate::driver;
 use crate::driver::blocking::run_elsewhere;
@@ -23,7 +22,7 @@ use crate::task::{self, Mode};
 const CHUNK: usize = 3072;
 
 /// Whoever has the permit is the holder.
-static PERMIT: Semaphore = Semaphore::new(1);
+static PERMIT: Semaphore = Semaphore::bounded(1);
 static HOLDER: Mutex<Option<Holder>> = Mutex::new(None);
 
 /// Who may write, and how many locks it has.
@@ -51,9 +50,14 @@ fn holder() -> MutexGuard<'static, Option<Holder>> {
 /// The standard output of the process, as [`std::io::stdout`]: a task waits while nobody reads there, and its worker goes
 /// on.
 ///
-/// Its buffer is that of `std`, so it may be mixed with `println!`. Each line is written out as it ends; what comes after
-/// the last one by [`flush`](Write::flush), or at the end of the process. Each write goes to the pool and back, some
+/// Its buffer is that of `std`, so it may be mixed with `println!`; but nobody may keep the lock of [`std::io::stdout`] while
+/// somebody writes here, who waits for it, and is not cancelled meanwhile. Each line is written out as it ends; what comes
+/// after the last one by [`flush`](Write::flush), or at the end of the process. Each write goes to the pool and back, some
 /// microseconds; so put a [`BufWriter`](std::io::BufWriter) around it for many small ones.
+///
+/// Each write is a cancellation point; after a cancelled `write_all` a part may be written. While its task unwinds a write
+/// gives an error of the kind `Other` around [`WouldSuspend`](crate::WouldSuspend). In a callback of the event loop it
+/// panics.
 ///
 /// # Examples
 /// ```
@@ -71,45 +75,42 @@ pub fn stdout() -> Stdout {
 pub struct Stdout(());
 
 impl Stdout {
-    /// Keeps other tasks and threads from writing by this module. A task that has a lock can have more.
+    /// Keeps other tasks and threads from writing by this module. A task that has a lock can have more; it is another than
+    /// the thread that runs it. A cancellation point.
     ///
     /// # Panics
     /// Where it would have to wait and cannot: in a callback of the event loop, and while the task unwinds.
     pub fn lock(&self) -> StdoutLock {
-        task::checkpoint();
         let who = Who::here();
-        if let Some(holder) = &mut *holder()
-            && holder.who == who
-        {
-            holder.locks += 1;
-            return StdoutLock(PhantomData);
+        if holder().as_ref().is_some_and(|holder| holder.who == who) {
+            task::begin_operation();
+        } else {
+            PERMIT.acquire().forget();
         }
-        PERMIT.acquire().forget();
-        *holder() = Some(Holder { who, locks: 1 });
+        holder().get_or_insert(Holder { who, locks: 0 }).locks += 1;
         StdoutLock(PhantomData)
     }
 
-    /// The lock for a single operation, which gives an error where it could not wait.
-    fn for_now(self) -> io::Result<StdoutLock> {
+    fn lock_or_refuse(self) -> io::Result<StdoutLock> {
         if task::mode() == Mode::Unwinding { Err(driver::would_suspend()) } else { Ok(self.lock()) }
     }
 }
 
 impl Write for &Stdout {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.for_now()?.write(buf)
+        self.lock_or_refuse()?.write(buf)
     }
 
     fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        self.for_now()?.write_all(buf)
+        self.lock_or_refuse()?.write_all(buf)
     }
 
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-        self.for_now()?.write_fmt(text)
+        write_formatted(text, |bytes| self.write_all(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.for_now()?.flush()
+        self.lock_or_refuse()?.flush()
     }
 }
 
@@ -146,12 +147,8 @@ impl Write for StdoutLock {
         with_room(|| io::stdout().write(&buf[..buf.len().min(CHUNK)]))
     }
 
-    /// At once, not piece by piece.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
-        let mut whole = String::new();
-        let formatted = fmt::write(&mut whole, text);
-        self.write_all(whole.as_bytes())?;
-        formatted.map_err(|_| io::Error::other("formatter error"))
+        write_formatted(text, |bytes| self.write_all(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -159,11 +156,18 @@ impl Write for StdoutLock {
     }
 }
 
+/// Writes at once, not piece by piece, and not while the pieces are made.
+fn write_formatted(text: fmt::Arguments<'_>, write: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut whole = String::new();
+    let formatted = fmt::write(&mut whole, text);
+    write(whole.as_bytes())?;
+    formatted.map_err(|_| io::Error::other("formatter error"))
+}
+
 /// Runs `write` on the pool when the output takes something.
 fn with_room<T: Send>(write: impl Fn() -> io::Result<T> + Send) -> io::Result<T> {
     match wait_writable(io::stdout()) {
-        // Closed: nobody wants it, as std has it.
-        Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {}
+        Err(error) if is_closed(&error) => {}
         done => done?,
     }
     run_elsewhere(|| retry_interrupted(write))?

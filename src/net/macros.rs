@@ -15,13 +15,12 @@ macro_rules! descriptor {
             }
         }
 
-        /// It becomes blocking again, as do its clones.
+        /// As `into_std`.
         impl From<$type> for std::os::fd::OwnedFd {
             fn from(value: $type) -> std::os::fd::OwnedFd {
-                let inner = value.socket.into_inner();
-                // Of a descriptor that is open and was made non-blocking it cannot fail.
-                let _ = inner.set_nonblocking(false);
-                inner.into()
+                // Of a descriptor that is open and was made non-blocking it does not fail.
+                let (socket, _restored) = value.give_back();
+                socket.into()
             }
         }
 
@@ -97,9 +96,15 @@ macro_rules! listener {
             /// # Errors
             /// What the system reports; the socket is closed then.
             pub fn into_std(self) -> std::io::Result<$std> {
+                let (listener, restored) = self.give_back();
+                restored.map(|()| listener)
+            }
+
+            /// Whether it was given all its settings as well.
+            fn give_back(self) -> ($std, std::io::Result<()>) {
                 let listener = self.socket.into_inner();
-                listener.set_nonblocking(false)?;
-                Ok(listener)
+                let restored = listener.set_nonblocking(false);
+                (listener, restored)
             }
         }
 
@@ -185,12 +190,19 @@ macro_rules! duplex {
             /// # Errors
             /// What the system reports; the socket is closed then.
             pub fn into_std(self) -> std::io::Result<$std> {
+                let (socket, restored) = self.give_back();
+                restored.map(|()| socket)
+            }
+
+            /// Whether it was given all its settings as well.
+            fn give_back(self) -> ($std, std::io::Result<()>) {
                 let (read, write) = (self.socket.read_timeout.get(), self.socket.write_timeout.get());
                 let socket = self.socket.into_inner();
-                socket.set_read_timeout(read)?;
-                socket.set_write_timeout(write)?;
-                socket.set_nonblocking(false)?;
-                Ok(socket)
+                let restored = socket
+                    .set_nonblocking(false)
+                    .and_then(|()| socket.set_read_timeout(read))
+                    .and_then(|()| socket.set_write_timeout(write));
+                (socket, restored)
             }
         }
 

@@ -11,8 +11,9 @@
 //!   module.) It belongs to the value it was set on.
 //! - While its task unwinds, an operation that would have to wait gives an error of the kind `Other` around
 //!   [`WouldSuspend`](crate::WouldSuspend).
-//! - Names are resolved on another thread, and so is all that is given as text, also a number. A lookup cannot be called back: a cancellation, such as that of a
-//!   [`timeout`](crate::timeout()) around a `connect` or `bind`, waits until the system's resolver has answered or given up.
+//! - Names are resolved on another thread, and so is all that is given as text, also a number. A lookup cannot be called
+//!   back: a cancellation, such as that of a [`timeout`](crate::timeout()) around a `connect` or `bind`, waits until the
+//!   system's resolver has answered or given up.
 //!
 //! # Examples
 //! ```

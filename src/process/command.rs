@@ -198,6 +198,7 @@ impl Drop for Taken<'_> {
     }
 }
 
+/// What was said of its standard input, output and error, [`output`](Command::output) takes for unsaid.
 impl From<process::Command> for Command {
     fn from(inner: process::Command) -> Command {
         Command { inner, kill_on_drop: false, said: [false; 3] }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  inbox ─► ready tasks (a batch) ─► some of the own deque ─► nothing at all? injector ─► steal ─► sleep
-//!              └─ every 64 turns, a long one counts 16: I/O and timers; less often: the oldest of the new work
+//!              └─ after 64 turns, a long one counts 16: I/O and timers; less often: the oldest of the new work
 //! ```
 //!
 //! Started work goes before new work: that bounds how many stacks there are. The newest of the new goes first, so a tree

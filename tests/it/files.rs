@@ -4,13 +4,14 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use corro::fs::{self, File, OpenOptions};
-use corro::{spawn, spawn_local, yield_now};
+use corro::{spawn, spawn_local, timeout, yield_now};
 
 use crate::generator::while_unwinding;
 use crate::schedulers::everywhere;
-use crate::support::is_a_cancellation_point;
+use crate::support::{is_a_cancellation_point, is_would_suspend};
 
 /// A folder that is removed with this.
 struct Folder(PathBuf);
@@ -113,6 +114,38 @@ fn i1_a_folder_of_many_is_listed() {
 }
 
 #[test]
+fn t2_a_list_that_is_cut_off_loses_no_entry() {
+    everywhere(|| {
+        let folder = Folder::new();
+        for number in 0..600 {
+            std::fs::write(folder.path(&number.to_string()), "text").unwrap();
+        }
+        let (mut entries, mut listed, mut cut_off) = (fs::read_dir(&folder.0).unwrap(), 0, 0);
+        loop {
+            match timeout(Duration::ZERO, || entries.next()) {
+                Ok(Some(entry)) => listed += entry.map(|_| 1).unwrap(),
+                Ok(None) => break,
+                Err(_elapsed) => {
+                    cut_off += 1;
+                    listed += entries.next().map_or(0, |entry| entry.map(|_| 1).unwrap());
+                }
+            }
+        }
+        assert!(listed == 600 && cut_off > 0, "{listed} were listed, {cut_off} times it was cut off");
+    });
+}
+
+#[test]
+fn t7_a_list_of_few_is_whole_while_unwinding() {
+    everywhere(|| {
+        let folder = Folder::new();
+        std::fs::write(folder.path("one"), "text").unwrap();
+        let entries = fs::read_dir(&folder.0).unwrap();
+        while_unwinding(|| assert_eq!(entries.map(Result::unwrap).count(), 1));
+    });
+}
+
+#[test]
 fn t7_a_list_of_many_ends_while_unwinding() {
     everywhere(|| {
         let folder = Folder::new();
@@ -123,7 +156,7 @@ fn t7_a_list_of_many_ends_while_unwinding() {
         while_unwinding(|| {
             let mut entries: Vec<_> = entries.collect();
             let error = entries.pop().unwrap().unwrap_err();
-            assert!(error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>()), "{error}");
+            assert!(is_would_suspend(&error), "{error}");
             assert!(entries.len() < 600 && entries.iter().all(Result::is_ok));
         });
     });
@@ -210,7 +243,7 @@ fn t7_while_unwinding_file_calls_are_refused() {
         spawn(|| {
             while_unwinding(|| {
                 let error = fs::read("/dev/null").unwrap_err();
-                assert!(error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>()), "{error}");
+                assert!(is_would_suspend(&error), "{error}");
             });
         })
         .join()

@@ -40,10 +40,6 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-fn is_would_suspend(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Other && error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>())
-}
-
 #[test]
 fn i1_reads_are_partial_and_end() {
     everywhere(|| {

@@ -9,7 +9,7 @@ use corro::{spawn_local, time, timeout, yield_now};
 use crate::generator::child::test_path;
 use crate::generator::while_unwinding;
 use crate::schedulers::everywhere;
-use crate::support::ms;
+use crate::support::{is_would_suspend, ms};
 
 /// Runs the test that has the closure in another process, where it calls that and ends. `None`: this is that process.
 fn program<F: FnOnce()>(program: F) -> Option<Child> {
@@ -23,6 +23,7 @@ fn program<F: FnOnce()>(program: F) -> Option<Child> {
         .env(PROGRAM, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn();
     Some(child.unwrap())
 }
@@ -129,12 +130,56 @@ fn i1_a_task_may_lock_the_output_again_and_keeps_others_out() {
     assert!(text.contains("\nby a\nthread\n"), "{text:?}");
 }
 
+/// The pipe is full before anybody reads.
 #[test]
-fn i1_a_long_output_is_whole_though_it_is_read_slowly() {
-    let print = || everywhere(|| writeln!(stdout(), "[{}]", "x".repeat(200_000)).unwrap());
+fn i4_a_write_that_waits_lets_others_run_and_may_be_cut_off() {
+    const BYTES: usize = 1_000_000;
+    let print = || {
+        everywhere(|| {
+            // More than a pipe takes: the first write waits, the second for the first.
+            let long = spawn_local(|| stdout().write_all(&[b'x'; BYTES]));
+            yield_now();
+            let cut_off = timeout(ms(5), || stdout().write_all(b"NEVER"));
+            assert!(cut_off.is_err() && !long.is_finished());
+            eprintln!("\nFULL");
+            long.join().unwrap().unwrap();
+            let long = spawn_local(|| stdout().write_all(&[b'y'; BYTES]));
+            yield_now();
+            long.cancel();
+            assert!(long.join().unwrap_err().is_cancelled());
+            writeln!(stdout(), "FREE").unwrap();
+        });
+    };
+    let Some(mut child) = program(print) else { return };
+    let mut errors = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(errors.any(|line| line == "FULL"), "nothing waits");
+    let others = std::thread::spawn(move || errors.filter(|line| line == "FULL").count());
+    let text = output_of(child);
+    assert_eq!(text.matches('x').count(), 3 * BYTES);
+    assert_eq!((text.matches("NEVER").count(), text.matches("FREE\n").count()), (0, 3));
+    assert_eq!(others.join().unwrap(), 2);
+}
+
+#[test]
+fn i1_a_lock_of_the_output_may_go_to_another_task() {
+    let print = || {
+        everywhere(|| {
+            let lock = stdout().lock();
+            spawn_local(move || drop(lock)).join().unwrap();
+            spawn_local(|| writeln!(stdout(), "FREE").unwrap()).join().unwrap();
+        });
+    };
+    let Some(child) = program(print) else { return };
+    assert_eq!(output_of(child).matches("FREE\n").count(), 3);
+}
+
+#[test]
+fn i1_a_long_line_is_whole() {
+    let line = format!("[{}]", "x".repeat(200_000));
+    let print = || everywhere(|| writeln!(stdout(), "{line}").unwrap());
     let Some(child) = program(print) else { return };
     let text = output_of(child);
-    assert_eq!(text.matches(&format!("[{}]\n", "x".repeat(200_000))).count(), 3, "of {} bytes", text.len());
+    assert_eq!(text.matches(&format!("{line}\n")).count(), 3, "of {} bytes", text.len());
 }
 
 #[test]
@@ -171,7 +216,7 @@ fn t7_the_output_is_refused_while_unwinding() {
     everywhere(|| {
         while_unwinding(|| {
             for refused in [stdout().write(b"x").unwrap_err(), stdout().flush().unwrap_err()] {
-                assert!(refused.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>()), "{refused}");
+                assert!(is_would_suspend(&refused), "{refused}");
             }
         });
     });

@@ -1,6 +1,7 @@
 //! What tests of several modules use.
 
 use std::cell::Cell;
+use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -105,4 +106,9 @@ pub(crate) fn is_no_cancellation_point<T>(what: &str, call: impl FnOnce() -> T) 
         call();
     });
     assert!(outcome.is_ok(), "{what} is a cancellation point");
+}
+
+/// Whether it says that the caller unwinds and cannot wait.
+pub(crate) fn is_would_suspend(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Other && error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>())
 }

@@ -23,7 +23,7 @@ use corro::{Co, EventLoop, Generator, JoinHandle, spawn, spawn_local, yield_now}
 
 use crate::generator::child::{aborts, isolated, stderr_of};
 use crate::generator::{Trace, panic_text, while_unwinding};
-use crate::support::{HOUR, cancelled, ms, on_drop, yields};
+use crate::support::{HOUR, cancelled, is_would_suspend, ms, on_drop, yields};
 
 type NamedCall = (&'static str, Box<dyn FnOnce()>);
 
@@ -691,10 +691,6 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (client, listener.accept().unwrap().0)
-}
-
-fn is_would_suspend(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Other && error.get_ref().is_some_and(|inner| inner.is::<corro::WouldSuspend>())
 }
 
 /// Runs `f` in a destructor, once while a panic unwinds a task and once while a cancellation does. Another task

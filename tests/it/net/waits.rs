@@ -1,6 +1,7 @@
 //! Rule I4, and what other rules say of how sockets wait.
 
 use super::*;
+use crate::support::is_would_suspend;
 
 #[test]
 fn i4_accept_waits_until_there_are_descriptors() {
