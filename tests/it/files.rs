@@ -95,7 +95,7 @@ fn i1_a_file_reads_writes_and_seeks() {
 fn i1_a_folder_of_many_is_listed() {
     everywhere(|| {
         let folder = Folder::new();
-        for number in 0..600 {
+        for number in 0..300 {
             std::fs::write(folder.path(&number.to_string()), "text").unwrap();
         }
         std::fs::create_dir(folder.path("folder")).unwrap();
@@ -107,7 +107,7 @@ fn i1_a_folder_of_many_is_listed() {
             assert_eq!(entry.metadata().unwrap().file_type(), entry.file_type().unwrap());
             if entry.file_type().unwrap().is_dir() { folders += 1 } else { files += 1 }
         }
-        assert_eq!((files, folders), (600, 1));
+        assert_eq!((files, folders), (300, 1));
         assert_eq!(fs::read_dir(folder.path("none")).unwrap_err().kind(), ErrorKind::NotFound);
         assert_eq!(fs::read_dir(folder.path("0")).unwrap_err().kind(), ErrorKind::NotADirectory);
     });
@@ -117,7 +117,7 @@ fn i1_a_folder_of_many_is_listed() {
 fn t2_a_list_that_is_cut_off_loses_no_entry() {
     everywhere(|| {
         let folder = Folder::new();
-        for number in 0..600 {
+        for number in 0..300 {
             std::fs::write(folder.path(&number.to_string()), "text").unwrap();
         }
         let (mut entries, mut listed, mut cut_off) = (fs::read_dir(&folder.0).unwrap(), 0, 0);
@@ -131,7 +131,7 @@ fn t2_a_list_that_is_cut_off_loses_no_entry() {
                 }
             }
         }
-        assert!(listed == 600 && cut_off > 0, "{listed} were listed, {cut_off} times it was cut off");
+        assert!(listed == 300 && cut_off > 0, "{listed} were listed, {cut_off} times it was cut off");
     });
 }
 
@@ -149,7 +149,7 @@ fn t7_a_list_of_few_is_whole_while_unwinding() {
 fn t7_a_list_of_many_ends_while_unwinding() {
     everywhere(|| {
         let folder = Folder::new();
-        for number in 0..600 {
+        for number in 0..300 {
             std::fs::write(folder.path(&number.to_string()), "text").unwrap();
         }
         let entries = fs::read_dir(&folder.0).unwrap();
@@ -157,7 +157,7 @@ fn t7_a_list_of_many_ends_while_unwinding() {
             let mut entries: Vec<_> = entries.collect();
             let error = entries.pop().unwrap().unwrap_err();
             assert!(is_would_suspend(&error), "{error}");
-            assert!(entries.len() < 600 && entries.iter().all(Result::is_ok));
+            assert!(entries.len() < 300 && entries.iter().all(Result::is_ok));
         });
     });
 }
