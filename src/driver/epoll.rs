@@ -101,6 +101,12 @@ impl Reactor {
         drop(source);
     }
 
+    /// Whether there are events that nobody has taken.
+    pub(super) fn has_events(&self) -> bool {
+        let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&to_timespec(Duration::ZERO))).is_ok_and(|count| count > 0)
+    }
+
     /// How many sources are registered.
     pub(super) fn sources(&self) -> usize {
         let registry = self.lock();

@@ -142,6 +142,20 @@ impl Parts {
     pub(crate) fn notifier(&self) -> Notifier {
         self.notifier.clone()
     }
+
+    pub(crate) fn outlook(&self) -> Outlook {
+        Outlook(self.reactor.clone())
+    }
+}
+
+/// A driver as other threads see it.
+pub(crate) struct Outlook(Arc<Reactor>);
+
+impl Outlook {
+    /// Whether there are events that the driver has not taken.
+    pub(crate) fn has_events(&self) -> bool {
+        self.0.has_events()
+    }
 }
 
 struct Clock {

@@ -14,6 +14,7 @@ mod ending;
 mod idle;
 mod metrics;
 mod seat;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -33,8 +34,8 @@ use self::metrics::Counters;
 pub use self::metrics::Metrics;
 use self::seat::Seat;
 use crate::coroutine;
-use crate::driver::Parts;
 use crate::driver::blocking::{self, Pool};
+use crate::driver::{Outlook, Parts};
 use crate::task::{self, Home, JoinError, JoinHandle, TaskRef, Word};
 use crate::worker::Settings;
 
@@ -79,6 +80,9 @@ struct Place {
     home: &'static Home,
     stealer: Stealer<Word>,
     counters: Counters,
+    outlook: Outlook,
+    /// How often the worker has looked for I/O.
+    looks: AtomicUsize,
 }
 
 impl Shared {
@@ -188,7 +192,13 @@ impl Builder {
         let place = |(parts, deque): (&Parts, &Deque<Word>)| {
             let notifier = parts.notifier();
             let home = Home::open(Box::new(move || notifier.notify()));
-            Place { home, stealer: deque.stealer(), counters: Counters::default() }
+            Place {
+                home,
+                stealer: deque.stealer(),
+                counters: Counters::default(),
+                outlook: parts.outlook(),
+                looks: AtomicUsize::new(0),
+            }
         };
         let shared = Arc::new(Shared {
             seats: parts.iter().zip(&deques).map(place).collect(),

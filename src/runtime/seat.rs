@@ -12,11 +12,14 @@ use std::cell::{Cell, RefCell};
 use std::hint::spin_loop;
 use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
 
 use super::Shared;
 use super::courtesy::Courtesy;
+use super::watch::Watch;
 use crate::driver::Parts;
 use crate::task::{NewWork, TaskRef, Word, Work};
 use crate::worker::{AbortOnUnwind, Settings, Worker};
@@ -49,6 +52,7 @@ pub(super) struct Seat {
     closing: Cell<bool>,
     random: RefCell<fastrand::Rng>,
     courtesy: Courtesy,
+    watch: Watch,
 }
 
 impl Seat {
@@ -75,6 +79,7 @@ impl Seat {
             closing: Cell::new(false),
             random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
             courtesy: Courtesy::default(),
+            watch: Watch::new(index),
         }
     }
 
@@ -138,12 +143,32 @@ impl Seat {
     fn look(&self) {
         let turns = self.since_oldest.get() + self.worker.local.take_turns();
         self.since_oldest.set(turns);
-        self.worker.look();
+        self.look_for_io();
+        self.let_others_run();
         self.see_end();
         if turns >= OLDEST_AFTER {
             self.since_oldest.set(0);
             let start = |word| self.start(word);
             iter::from_fn(|| self.oldest()).take(DEAD).map(start).find(|&is_alive| is_alive);
+        }
+    }
+
+    fn look_for_io(&self) {
+        let looks = &self.shared.seats[self.index].looks;
+        // Relaxed: no one else writes it, and those who read it only compare.
+        looks.store(looks.load(Relaxed).wrapping_add(1), Relaxed);
+        self.worker.look();
+    }
+
+    /// If another worker waits for a core, it may have this one.
+    fn let_others_run(&self) {
+        let seats = &self.shared.seats;
+        if seats.len() > 1 {
+            let looks = |worker: usize| seats[worker].looks.load(Relaxed);
+            let has_events = |worker: usize| seats[worker].outlook.has_events();
+            if self.watch.sees_stalled(Instant::now(), seats.len(), looks, has_events) {
+                self.courtesy.give_core(false);
+            }
         }
     }
 
@@ -187,11 +212,11 @@ impl Seat {
     fn look_before_sleep(&self) {
         let expects_io = || self.worker.driver.io_waiters() > 0 && self.worker.local.ready_len() == 0;
         if expects_io() {
-            self.worker.look();
+            self.look_for_io();
         }
         if expects_io() && !self.shared.has_new_work() && !self.worker.local.home.has_mail() {
             self.courtesy.give_core(!self.worker.local.expects_mail());
-            self.worker.look();
+            self.look_for_io();
         }
     }
 
