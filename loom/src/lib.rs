@@ -23,7 +23,7 @@
 //!  woken.rs       block_on                block_on.rs
 //!  gate.rs        the way to a worker     task/gate.rs
 //!  group.rs       the children of a scope task/group.rs
-//!  cancel.rs      scopes, tokens, marks   task/cancel.rs, task/token.rs, task/home.rs
+//!  cancel.rs      scopes, tokens, marks   task/cancel.rs, task/token.rs, task/own.rs
 //! ```
 //!
 //! **Limits.** loom takes a `SeqCst` access for `AcqRel`; where the source relies on more, a fence stands beside it in the

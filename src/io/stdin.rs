@@ -6,13 +6,12 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::driver::blocking::run_elsewhere;
-use crate::sync::{Mutex, MutexGuard, OnceCell};
-
 use rustix::io::Errno;
 
 use super::polled::retry_interrupted;
 use super::{read_line_limited, wait_readable};
+use crate::driver::blocking::run_elsewhere;
+use crate::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The standard input without the buffer.
 #[derive(Debug)]

@@ -81,13 +81,17 @@ impl Stdout {
     /// # Panics
     /// Where it would have to wait and cannot: in a callback of the event loop, and while the task unwinds.
     pub fn lock(&self) -> StdoutLock {
+        // Before it is asked who the holder is: another task may drop its last lock meanwhile.
+        task::begin_operation();
         let who = Who::here();
-        if holder().as_ref().is_some_and(|holder| holder.who == who) {
-            task::begin_operation();
-        } else {
-            PERMIT.acquire().forget();
+        if let Some(holder) = &mut *holder()
+            && holder.who == who
+        {
+            holder.locks += 1;
+            return StdoutLock(PhantomData);
         }
-        holder().get_or_insert(Holder { who, locks: 0 }).locks += 1;
+        PERMIT.acquire().forget();
+        *holder() = Some(Holder { who, locks: 1 });
         StdoutLock(PhantomData)
     }
 

@@ -14,8 +14,8 @@ use std::ptr;
 use std::sync::atomic::Ordering::*;
 
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, Phase, REFERENCE, TaskRef};
-use super::home::Local;
 use super::local;
+use super::own::Local;
 use super::park::RUNNING;
 use super::ring::Ready;
 use crate::coroutine::{self, Coroutine, CoroutineResult, Stack, Yielder};

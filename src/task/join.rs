@@ -20,8 +20,8 @@ use std::task::{Context, Poll};
 
 use super::cancel::{self, checkpoint};
 use super::header::{DONE, Failure, HANDLE, Header, JOINING, TaskRef};
-use super::home::{Abroad, Local};
 use super::join_set::Ended;
+use super::own::{Abroad, Local};
 use super::park::{Mode, Reason, begin_operation, local, mode, park, running};
 use super::waker::Waker;
 use crate::generator;

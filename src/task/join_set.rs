@@ -8,9 +8,9 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use super::home::Local;
 use super::join::{JoinError, JoinHandle, Joiner};
 use super::monitor::{Forever, Locked, Monitor, Operation, Undone};
+use super::own::Local;
 use super::park::{Reason, begin_operation, local};
 use super::scope::ScopedJoinHandle;
 use super::{Id, spawn, spawn_local};

@@ -36,6 +36,7 @@ mod local;
 mod lock;
 mod monitor;
 mod new_work;
+mod own;
 mod park;
 mod place;
 mod ring;
@@ -58,12 +59,13 @@ pub(crate) use self::gate::Gate;
 use self::group::Group;
 use self::header::Settings;
 pub(crate) use self::header::{Header, TaskRef};
-pub(crate) use self::home::{Callback, Home, Local, call_soon};
+pub(crate) use self::home::Home;
 pub use self::join::{JoinError, JoinHandle};
 pub use self::join_set::{AsCompleted, IntoHandle, JoinSet, as_completed, join_all, try_join_all};
 pub use self::local::LocalKey;
 pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone, Until, Woken};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
+pub(crate) use self::own::{Callback, Local, call_soon};
 pub(crate) use self::park::{
     Entered, Mode, Reason, attach_thread, begin_operation, enter, give_way, local, mode, park, park_thread,
     refuse_callback, running, sleep_thread, spin_until, yield_now,

@@ -16,7 +16,8 @@ use super::Id;
 use super::cancel::{self, checkpoint};
 use super::fiber::{self, Stop};
 use super::header::{Header, NOTIFIED, Phase, TaskRef};
-use super::home::{Home, Local};
+use super::home::Home;
+use super::own::Local;
 use crate::coroutine::{self, Context};
 
 thread_local! {

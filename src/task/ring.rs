@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use super::header::TaskRef;
-use super::home::Callback;
+use super::own::Callback;
 
 /// Something that is ready to run.
 pub(crate) enum Ready {

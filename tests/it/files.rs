@@ -27,6 +27,15 @@ impl Folder {
         Folder(path)
     }
 
+    /// With more files than are read at once.
+    fn of_many() -> Folder {
+        let folder = Folder::new();
+        for number in 0..300 {
+            std::fs::write(folder.path(&number.to_string()), "text").expect("it can be written to");
+        }
+        folder
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -94,10 +103,7 @@ fn i1_a_file_reads_writes_and_seeks() {
 #[test]
 fn i1_a_folder_of_many_is_listed() {
     everywhere(|| {
-        let folder = Folder::new();
-        for number in 0..300 {
-            std::fs::write(folder.path(&number.to_string()), "text").unwrap();
-        }
+        let folder = Folder::of_many();
         std::fs::create_dir(folder.path("folder")).unwrap();
         let (mut files, mut folders) = (0, 0);
         for entry in fs::read_dir(&folder.0).unwrap() {
@@ -116,10 +122,7 @@ fn i1_a_folder_of_many_is_listed() {
 #[test]
 fn t2_a_list_that_is_cut_off_loses_no_entry() {
     everywhere(|| {
-        let folder = Folder::new();
-        for number in 0..300 {
-            std::fs::write(folder.path(&number.to_string()), "text").unwrap();
-        }
+        let folder = Folder::of_many();
         let (mut entries, mut listed, mut cut_off) = (fs::read_dir(&folder.0).unwrap(), 0, 0);
         loop {
             match timeout(Duration::ZERO, || entries.next()) {
@@ -148,10 +151,7 @@ fn t7_a_list_of_few_is_whole_while_unwinding() {
 #[test]
 fn t7_a_list_of_many_ends_while_unwinding() {
     everywhere(|| {
-        let folder = Folder::new();
-        for number in 0..300 {
-            std::fs::write(folder.path(&number.to_string()), "text").unwrap();
-        }
+        let folder = Folder::of_many();
         let entries = fs::read_dir(&folder.0).unwrap();
         while_unwinding(|| {
             let mut entries: Vec<_> = entries.collect();

@@ -174,6 +174,23 @@ fn i1_a_lock_of_the_output_may_go_to_another_task() {
 }
 
 #[test]
+fn i1_a_lock_taken_again_and_again_lets_others_run() {
+    let print = || {
+        everywhere(|| {
+            let lock = stdout().lock();
+            let (given_away, other) =
+                (spawn_local(move || drop(lock)), spawn_local(|| stdout().write_all(b"OTHER\n").unwrap()));
+            let last = (0..1_000).fold(None, |_before, _| Some(stdout().lock()));
+            assert!(given_away.is_finished());
+            drop(last);
+            other.join().unwrap();
+        });
+    };
+    let Some(child) = program(print) else { return };
+    assert_eq!(output_of(child).matches("OTHER\n").count(), 3);
+}
+
+#[test]
 fn i1_a_long_line_is_whole() {
     let line = format!("[{}]", "x".repeat(200_000));
     let print = || everywhere(|| writeln!(stdout(), "{line}").unwrap());
