@@ -29,7 +29,7 @@ use rustix::event::epoll::EventFlags;
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Deadline, Direction, Driver, with_current, would_suspend};
-use crate::task::{self, Hint, Mode, Monitor, Reason, Until, Woken, prefetch_lines, refuse_callback};
+use crate::task::{self, Forever, Hint, Limit, Mode, Monitor, Reason, Until, Woken, prefetch_lines, refuse_callback};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -87,19 +87,29 @@ impl Source {
     ///
     /// # Errors
     /// When the descriptor cannot be registered, and [`WouldSuspend`](super::WouldSuspend) while the task unwinds.
+    #[inline]
     pub(crate) fn wait(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
-        match task::mode() {
-            Mode::Task => self.wait_in_task(direction, seen, deadline),
-            Mode::Thread => block_on_fd(self.fd, direction, deadline),
-            Mode::Callback => refuse_callback(),
-            Mode::Unwinding => Err(would_suspend()),
+        match (task::mode(), deadline) {
+            (Mode::Task, None) => self.wait_in_task(direction, seen, Forever),
+            (Mode::Task, Some(_)) => self.wait_in_task(direction, seen, Deadline::ahead(deadline)),
+            (mode, _) => self.wait_elsewhere(mode, direction, deadline),
         }
     }
 
-    fn wait_in_task(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
+    #[cold]
+    fn wait_elsewhere(&self, mode: Mode, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
+        match mode {
+            Mode::Thread => block_on_fd(self.fd, direction, deadline),
+            Mode::Callback => refuse_callback(),
+            Mode::Task | Mode::Unwinding => Err(would_suspend()),
+        }
+    }
+
+    #[inline(never)]
+    fn wait_in_task(&self, direction: Direction, seen: Seen, limit: impl Limit) -> io::Result<()> {
         let _counted = with_current(|driver| self.register(driver.ok_or_else(no_driver)?))?;
         self.readiness.waiter.set();
-        self.readiness.side(direction).wait(direction.reason(self.fd), seen, deadline);
+        self.readiness.side(direction).wait(direction.reason(self.fd), seen, limit);
         Ok(())
     }
 
@@ -221,11 +231,12 @@ impl Side {
         Seen(self.events.load(Acquire))
     }
 
-    fn wait(&self, reason: Reason, seen: Seen, deadline: Option<Instant>) {
+    #[inline(always)]
+    fn wait(&self, reason: Reason, seen: Seen, mut limit: impl Limit) {
         task::checkpoint();
         let mut event = Until::new(reason, |_locked| self.seen() != seen);
         // Late, or not: the caller tries again and sees.
-        let _ = self.monitor.perform(&mut event, &mut Deadline::ahead(deadline));
+        let _ = self.monitor.perform(&mut event, &mut limit);
     }
 
     /// All of them: each tries again, and who comes too late waits again.
@@ -272,7 +283,7 @@ mod tests {
             deliver(&readiness, EventFlags::IN);
             // Two readers tried before it came; neither waits.
             for seen in seen {
-                readiness.read.wait(Reason::Readable(0), seen, None);
+                readiness.read.wait(Reason::Readable(0), seen, Forever);
             }
         }
     }

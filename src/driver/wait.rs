@@ -89,9 +89,10 @@ impl Limit for Deadline {
         !self.is_ahead.take() && self.at.is_some_and(|at| now() >= at)
     }
 
+    #[inline(always)]
     fn park(&self, me: Option<&Header>, reason: Reason) {
         match me {
-            Some(_) => task::park(reason),
+            Some(_) => task::park_as(me, reason),
             None if thread::park(self.at) => {}
             None => task::park_thread(self.at),
         }

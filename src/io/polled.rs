@@ -90,10 +90,8 @@ impl<S: AsFd> Polled<S> {
         };
         task::begin_operation();
         let seen = self.source.seen(Direction::Read);
-        if self.source.is_drained(seen) {
-            return self.repeat_slow(Direction::Read, seen, self.read_timeout.get(), attempt);
-        }
-        self.try_first(Direction::Read, self.read_timeout.get(), attempt)
+        let is_drained = self.source.is_drained(seen);
+        self.attempt_until_done(Direction::Read, seen, !is_drained, self.read_timeout.get(), attempt)
     }
 
     /// Sends to a stream, as [`recv`](Self::recv) without the C library.
@@ -115,30 +113,28 @@ impl<S: AsFd> Polled<S> {
         attempt: impl FnMut(&S) -> io::Result<T>,
     ) -> io::Result<T> {
         task::begin_operation();
-        self.try_first(direction, timeout, attempt)
+        self.attempt_until_done(direction, self.source.seen(direction), true, timeout, attempt)
     }
 
-    fn try_first<T>(
-        &self,
-        direction: Direction,
-        timeout: Option<Duration>,
-        mut attempt: impl FnMut(&S) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let seen = self.source.seen(direction);
-        match retry_interrupted(|| attempt(&self.inner)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            done => return done,
-        }
-        self.repeat_slow(direction, seen, timeout, attempt)
-    }
-
-    fn repeat_slow<T>(
+    /// What is not tried first waits for an event that is not among those `seen`.
+    ///
+    /// Inlined, as all on the way to the suspension is but [`Source::wait`]: the frames below that are what a task that
+    /// waits for I/O finds in no cache when it goes on.
+    #[inline(always)]
+    fn attempt_until_done<T>(
         &self,
         direction: Direction,
         mut seen: Seen,
+        tries_first: bool,
         timeout: Option<Duration>,
         mut attempt: impl FnMut(&S) -> io::Result<T>,
     ) -> io::Result<T> {
+        if tries_first {
+            match retry_interrupted(|| attempt(&self.inner)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
         let deadline = timeout.and_then(|timeout| driver::now().checked_add(timeout));
         loop {
             self.source.wait(direction, seen, deadline)?;

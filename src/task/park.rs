@@ -200,7 +200,7 @@ pub(crate) fn refuse_callback() -> ! {
 
 /// Suspends `me`, which is [`who`] can wait here, or blocks this thread.
 #[inline(always)]
-pub(super) fn park_as(me: Option<&Header>, reason: Reason) {
+pub(crate) fn park_as(me: Option<&Header>, reason: Reason) {
     match me {
         Some(task) => suspend(task, reason),
         None => park_thread(None),
