@@ -29,7 +29,9 @@ use rustix::event::epoll::EventFlags;
 use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Deadline, Direction, Driver, with_current, would_suspend};
-use crate::task::{self, Forever, Hint, Limit, Mode, Monitor, Reason, Until, Woken, prefetch_lines, refuse_callback};
+use crate::task::{
+    self, Forever, Header, Hint, Limit, Mode, Monitor, Reason, Refused, Until, Woken, prefetch_lines, refuse_callback,
+};
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
 pub(crate) struct Source {
@@ -87,29 +89,34 @@ impl Source {
     ///
     /// # Errors
     /// When the descriptor cannot be registered, and [`WouldSuspend`](super::WouldSuspend) while the task unwinds.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wait(&self, direction: Direction, seen: Seen, deadline: Option<Instant>) -> io::Result<()> {
-        match (task::mode(), deadline) {
-            (Mode::Task, None) => self.wait_in_task(direction, seen, Forever),
-            (Mode::Task, Some(_)) => self.wait_in_task(direction, seen, Deadline::ahead(deadline)),
-            (mode, _) => self.wait_elsewhere(mode, direction, deadline),
+        match (task::who(), deadline) {
+            (Ok(Some(task)), None) => self.wait_in(task, direction, seen, Forever),
+            (Ok(Some(task)), Some(_)) => self.wait_in(task, direction, seen, Deadline::ahead(deadline)),
+            (who, _) => self.wait_elsewhere(who, direction, deadline),
         }
     }
 
     #[cold]
-    fn wait_elsewhere(&self, mode: Mode, direction: Direction, deadline: Option<Instant>) -> io::Result<()> {
-        match mode {
-            Mode::Thread => block_on_fd(self.fd, direction, deadline),
-            Mode::Callback => refuse_callback(),
-            Mode::Task | Mode::Unwinding => Err(would_suspend()),
+    fn wait_elsewhere(
+        &self,
+        who: Result<Option<&Header>, Refused>,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        match who {
+            Ok(_) => block_on_fd(self.fd, direction, deadline),
+            Err(Refused::Callback) => refuse_callback(),
+            Err(Refused::Unwinding) => Err(would_suspend()),
         }
     }
 
     #[inline(never)]
-    fn wait_in_task(&self, direction: Direction, seen: Seen, limit: impl Limit) -> io::Result<()> {
+    fn wait_in(&self, task: &Header, direction: Direction, seen: Seen, limit: impl Limit) -> io::Result<()> {
         let _counted = with_current(|driver| self.register(driver.ok_or_else(no_driver)?))?;
-        self.readiness.waiter.set();
-        self.readiness.side(direction).wait(direction.reason(self.fd), seen, limit);
+        self.readiness.waiter.set(task);
+        self.readiness.side(direction).wait(task, direction.reason(self.fd), seen, limit);
         Ok(())
     }
 
@@ -232,11 +239,11 @@ impl Side {
     }
 
     #[inline(always)]
-    fn wait(&self, reason: Reason, seen: Seen, mut limit: impl Limit) {
+    fn wait(&self, task: &Header, reason: Reason, seen: Seen, mut limit: impl Limit) {
         task::checkpoint();
         let mut event = Until::new(reason, |_locked| self.seen() != seen);
         // Late, or not: the caller tries again and sees.
-        let _ = self.monitor.perform(&mut event, &mut limit);
+        let _ = self.monitor.perform_in(task, &mut event, &mut limit);
     }
 
     /// All of them: each tries again, and who comes too late waits again.
@@ -277,15 +284,17 @@ mod tests {
 
     #[test]
     fn an_event_between_the_attempt_and_the_wait_is_not_lost() {
-        let readiness = Readiness::default();
-        for _ in 0..2 {
-            let seen = [readiness.read.seen(), readiness.read.seen()];
-            deliver(&readiness, EventFlags::IN);
-            // Two readers tried before it came; neither waits.
-            for seen in seen {
-                readiness.read.wait(Reason::Readable(0), seen, Forever);
+        crate::run(|| {
+            let (task, readiness) = (task::running().unwrap(), Readiness::default());
+            for _ in 0..2 {
+                let seen = [readiness.read.seen(), readiness.read.seen()];
+                deliver(&readiness, EventFlags::IN);
+                // Two readers tried before it came; neither waits.
+                for seen in seen {
+                    readiness.read.wait(task, Reason::Readable(0), seen, Forever);
+                }
             }
-        }
+        });
     }
 
     #[test]

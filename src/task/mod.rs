@@ -67,8 +67,8 @@ pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undon
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
 pub(crate) use self::own::{Callback, Local, call_soon};
 pub(crate) use self::park::{
-    Entered, Mode, Reason, attach_thread, begin_operation, enter, give_way, local, mode, park, park_as, park_thread,
-    refuse_callback, running, sleep_thread, spin_until, yield_now,
+    Entered, Mode, Reason, Refused, attach_thread, begin_operation, enter, give_way, local, mode, park, park_as,
+    park_thread, refuse_callback, running, sleep_thread, spin_until, who, yield_now,
 };
 #[cfg(feature = "futures-io")]
 pub(crate) use self::park::{count_long_turn, spend_operation};

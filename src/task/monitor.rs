@@ -174,11 +174,26 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         operation: &mut O,
         limit: &mut impl Limit,
     ) -> Result<(), Undone> {
+        let done = self.perform_calmly(operation, limit, true);
+        if done == Err(Undone::Cancelled) {
+            cancel::unwind();
+        }
+        done
+    }
+
+    /// As [`perform`](Self::perform), for the running task, which does not unwind.
+    #[inline(always)]
+    pub(crate) fn perform_in<O: Operation<S, V, N>>(
+        &self,
+        task: &Header,
+        operation: &mut O,
+        limit: &mut impl Limit,
+    ) -> Result<(), Undone> {
         let mut locked = self.lock();
         if operation.attempt(&mut locked) {
             return Ok(());
         }
-        let done = self.wait(locked, operation, limit, true);
+        let done = self.wait(locked, Some(task), operation, limit, true);
         if done == Err(Undone::Cancelled) {
             cancel::unwind();
         }
@@ -186,6 +201,7 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
     }
 
     /// As [`perform`](Self::perform), but a cancellation is an error, or, if `cancellable` is not set, does not end it.
+    #[inline(always)]
     pub(crate) fn perform_calmly<O: Operation<S, V, N>>(
         &self,
         operation: &mut O,
@@ -196,7 +212,10 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         if operation.attempt(&mut locked) {
             return Ok(());
         }
-        self.wait(locked, operation, limit, cancellable)
+        match park::who() {
+            Ok(me) => self.wait(locked, me, operation, limit, cancellable),
+            Err(refused) => self.refuse(locked, operation, refused),
+        }
     }
 
     /// Inlined, as all on the way to the suspension is: each return from a call that was begun before a switch of stacks is
@@ -205,21 +224,18 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
     fn wait<O: Operation<S, V, N>>(
         &self,
         mut locked: Locked<'_, S, V, N>,
+        me: Option<&Header>,
         operation: &mut O,
         limit: &mut impl Limit,
         cancellable: bool,
     ) -> Result<(), Undone> {
-        let me = match park::who() {
-            Ok(me) => me,
-            Err(refused) => return self.refuse(locked, operation, refused),
-        };
         let waiter = Waiter::new(me);
         let place = Place::new(&waiter, operation.offer());
         let spins = may_spin();
         // SAFETY: this frame stays until `leave` is dropped, which takes the place out.
         unsafe { locked.push(O::QUEUE, &place, if spins { SPINNING } else { PARKED }) };
         drop(locked);
-        let leave = Leave { monitor: self, queue: O::QUEUE, place: &place };
+        let leave = Leave::<O, S, V, N> { monitor: self, place: &place, operation: PhantomData };
         operation.entered();
         limit.start();
         let reason = operation.reason();
@@ -295,15 +311,15 @@ fn await_choice<V>(
 }
 
 /// Takes a place out of its queue if its frame is unwound.
-struct Leave<'a, S, V, const N: usize> {
+struct Leave<'a, O: Operation<S, V, N>, S, V, const N: usize> {
     monitor: &'a Monitor<S, V, N>,
-    queue: usize,
     place: &'a Place<V>,
+    operation: PhantomData<O>,
 }
 
-impl<S, V, const N: usize> Drop for Leave<'_, S, V, N> {
+impl<O: Operation<S, V, N>, S, V, const N: usize> Drop for Leave<'_, O, S, V, N> {
     fn drop(&mut self) {
-        self.monitor.take_out(self.queue, self.place);
+        self.monitor.take_out(O::QUEUE, self.place);
     }
 }
 

@@ -57,14 +57,14 @@ pub(crate) fn mode() -> Mode {
 
 /// Why somebody cannot wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Unwinding,
     Callback,
 }
 
 /// Who can wait here: the running task, or, `None`, a plain thread.
 #[inline(always)]
-pub(super) fn who<'a>() -> Result<Option<&'a Header>, Refused> {
+pub(crate) fn who<'a>() -> Result<Option<&'a Header>, Refused> {
     match running() {
         Some(task) if task.context.is_unwinding() => Err(Refused::Unwinding),
         Some(task) => Ok(Some(task)),

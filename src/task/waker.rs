@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::*};
 
-use super::header::{DONE, NOTIFIED, REFERENCE, TaskRef};
+use super::header::{DONE, Header, NOTIFIED, REFERENCE, TaskRef};
 use super::home::Home;
 use super::park;
 
@@ -52,11 +52,10 @@ pub(crate) struct Hint {
 }
 
 impl Hint {
-    /// Points at the running task, and at where its stack stands.
+    /// Points at `task`, which runs, and at where its stack stands.
     #[inline(always)]
-    pub(crate) fn set(&self) {
+    pub(crate) fn set(&self, task: &Header) {
         let here = 0_u8;
-        let Some(task) = park::running() else { return };
         self.header.store(ptr::from_ref(task).cast_mut().cast(), Relaxed);
         self.fiber.store(task.fiber.get().cast_mut().cast(), Relaxed);
         self.stack.store((&raw const here).cast_mut(), Relaxed);
