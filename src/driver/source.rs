@@ -30,7 +30,8 @@ use super::epoll::{Reactor, Token, block_on_fd};
 use super::wait::no_driver;
 use super::{Deadline, Direction, Driver, with_current, would_suspend};
 use crate::task::{
-    self, Forever, Header, Hint, Limit, Mode, Monitor, Reason, Refused, Until, Woken, prefetch_lines, refuse_callback,
+    self, Forever, Header, Hint, Limit, Locked, Mode, Monitor, Reason, Refused, Until, Woken, prefetch_lines,
+    refuse_callback,
 };
 
 /// The readiness of one descriptor. It must be dropped before the descriptor is closed.
@@ -39,7 +40,6 @@ pub(crate) struct Source {
     readiness: Arc<Readiness>,
     /// The [number](Reactor::number) of the driver that it was registered with last.
     latest: AtomicU64,
-    registrations: Mutex<Vec<Registration>>,
 }
 
 struct Registration {
@@ -61,7 +61,7 @@ impl Source {
     /// That of a TCP stream: it can be [drained](Source::set_drained).
     pub(crate) fn draining(fd: &impl AsFd) -> Source {
         let fd = fd.as_fd().as_raw_fd();
-        Source { fd, readiness: Arc::default(), latest: AtomicU64::new(0), registrations: Mutex::default() }
+        Source { fd, readiness: Arc::default(), latest: AtomicU64::new(0) }
     }
 
     /// To be asked before an attempt; [`wait`](Source::wait) then does not miss what comes after.
@@ -132,7 +132,7 @@ impl Source {
 
     #[cold]
     fn register_slow(&self, driver: &Driver) -> io::Result<()> {
-        let mut registrations = self.lock();
+        let mut registrations = self.readiness.lock();
         let here = |registration: &Registration| registration.reactor.as_ptr() == Arc::as_ptr(&driver.reactor);
         if !registrations.iter().any(here) {
             registrations.retain(|registration| registration.reactor.strong_count() > 0);
@@ -142,15 +142,11 @@ impl Source {
         self.latest.store(driver.reactor.number, Relaxed);
         Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Registration>> {
-        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Source {
     fn drop(&mut self) {
-        for registration in self.lock().drain(..) {
+        for registration in self.readiness.lock().drain(..) {
             if let Some(reactor) = registration.reactor.upgrade() {
                 reactor.detach(self.fd, registration.token);
             }
@@ -171,6 +167,8 @@ pub(crate) struct Readiness {
     /// driver before it counts that event, and never taken back.
     ends: AtomicBool,
     write: Side,
+    /// Those of its source, which is a part of what a stream is, and so better small.
+    registrations: Mutex<Vec<Registration>>,
 }
 
 struct Side {
@@ -180,6 +178,10 @@ struct Side {
 }
 
 impl Readiness {
+    fn lock(&self) -> MutexGuard<'_, Vec<Registration>> {
+        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Read => &self.read,
@@ -226,7 +228,14 @@ impl Default for Readiness {
     fn default() -> Readiness {
         let side = || Side { monitor: Monitor::new(()), events: AtomicU64::new(0) };
         let (drained, ends) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
-        Readiness { waiter: Hint::default(), read: side(), write: side(), drained, ends }
+        Readiness {
+            waiter: Hint::default(),
+            read: side(),
+            write: side(),
+            drained,
+            ends,
+            registrations: Mutex::default(),
+        }
     }
 }
 
@@ -241,9 +250,12 @@ impl Side {
     #[inline(always)]
     fn wait(&self, task: &Header, reason: Reason, seen: Seen, mut limit: impl Limit) {
         task::checkpoint();
-        let mut event = Until::new(reason, |_locked| self.seen() != seen);
         // Late, or not: the caller tries again and sees.
-        let _ = self.monitor.perform_in(task, &mut event, &mut limit);
+        let _ = self.monitor.perform_in(task, &mut self.event_after(seen, reason), &mut limit);
+    }
+
+    fn event_after(&self, seen: Seen, reason: Reason) -> Until<(), impl FnMut(&mut Locked<'_, (), ()>) -> bool> {
+        Until::new(reason, move |_locked| self.seen() != seen)
     }
 
     /// All of them: each tries again, and who comes too late waits again.
@@ -284,17 +296,15 @@ mod tests {
 
     #[test]
     fn an_event_between_the_attempt_and_the_wait_is_not_lost() {
-        crate::run(|| {
-            let (task, readiness) = (task::running().unwrap(), Readiness::default());
-            for _ in 0..2 {
-                let seen = [readiness.read.seen(), readiness.read.seen()];
-                deliver(&readiness, EventFlags::IN);
-                // Two readers tried before it came; neither waits.
-                for seen in seen {
-                    readiness.read.wait(task, Reason::Readable(0), seen, Forever);
-                }
+        let Readiness { read, .. } = &Readiness::default();
+        for _ in 0..2 {
+            let seen = [read.seen(), read.seen()];
+            read.wake(&mut Woken::default());
+            // Two readers tried before it came; neither waits.
+            for seen in seen {
+                read.monitor.perform(&mut read.event_after(seen, Reason::Readable(0)), &mut Forever).unwrap();
             }
-        });
+        }
     }
 
     #[test]
@@ -341,6 +351,6 @@ mod tests {
         for _ in 0..10 {
             source.register(&Driver::new(1).unwrap()).unwrap();
         }
-        assert_eq!(source.lock().len(), 1);
+        assert_eq!(source.readiness.lock().len(), 1);
     }
 }

@@ -34,7 +34,8 @@ pub(super) enum Stop {
 
 pub(super) type FiberYielder = Yielder<(), Stop>;
 
-/// A coroutine that runs tasks.
+/// A coroutine that runs tasks. What a resume needs fills one cache line.
+#[repr(C, align(64))]
 pub(super) struct Fiber {
     coroutine: Coroutine<(), Stop, (), Stack>,
     guard: usize,

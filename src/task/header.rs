@@ -76,11 +76,11 @@ pub(crate) struct Header {
     pub(super) joined: Cell<bool>,
     /// Somebody waits for the end by the task's id; the scheduler is told of it.
     pub(crate) watched: Cell<bool>,
-    pub(super) context: Context,
-    /// What it waits for, while it is parked.
-    pub(super) reason: Cell<Reason>,
     /// About where its stack stands while it is parked.
     pub(super) stands_at: Cell<*const u8>,
+    /// What it waits for, while it is parked.
+    pub(super) reason: Cell<Reason>,
+    pub(super) context: Context,
     /// The task of the same home that joins this one, or null. It takes itself out before it goes, so no reference
     /// is counted.
     pub(super) local_joiner: Cell<*const Header>,

@@ -29,7 +29,7 @@ use super::cancel;
 use super::header::{Header, TaskRef};
 use super::lock::Lock;
 use super::park::{self, Reason, Refused};
-use super::place::{List, OUT, PARKED, Place, SPINNING, Waiter, may_spin};
+use super::place::{Aligned, Line, List, OUT, PARKED, Place, SPINNING, Waiter, may_spin};
 use super::select::Ticket;
 use super::waker;
 
@@ -193,7 +193,7 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         if operation.attempt(&mut locked) {
             return Ok(());
         }
-        let done = self.wait(locked, Some(task), operation, limit, true);
+        let done = self.wait::<(), _>(locked, Some(task), operation, limit, true);
         if done == Err(Undone::Cancelled) {
             cancel::unwind();
         }
@@ -213,15 +213,17 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
             return Ok(());
         }
         match park::who() {
-            Ok(me) => self.wait(locked, me, operation, limit, cancellable),
+            Ok(me) => self.wait::<Line, _>(locked, me, operation, limit, cancellable),
             Err(refused) => self.refuse(locked, operation, refused),
         }
     }
 
     /// Inlined, as all on the way to the suspension is: each return from a call that was begun before a switch of stacks is
     /// one that the processor predicts wrongly.
+    ///
+    /// `L` is what the place is [aligned](Aligned) as.
     #[inline(always)]
-    fn wait<O: Operation<S, V, N>>(
+    fn wait<L, O: Operation<S, V, N>>(
         &self,
         mut locked: Locked<'_, S, V, N>,
         me: Option<&Header>,
@@ -230,24 +232,25 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         cancellable: bool,
     ) -> Result<(), Undone> {
         let waiter = Waiter::new(me);
-        let place = Place::new(&waiter, operation.offer());
+        let aligned = Aligned::<L, _>::new(Place::new(&waiter, operation.offer()));
+        let place = &aligned.0;
         let spins = may_spin();
         // SAFETY: this frame stays until `leave` is dropped, which takes the place out.
-        unsafe { locked.push(O::QUEUE, &place, if spins { SPINNING } else { PARKED }) };
+        unsafe { locked.push(O::QUEUE, place, if spins { SPINNING } else { PARKED }) };
         drop(locked);
-        let leave = Leave::<O, S, V, N> { monitor: self, place: &place, operation: PhantomData };
+        let leave = Leave::<O, S, V, N> { monitor: self, place, operation: PhantomData };
         operation.entered();
         limit.start();
         let reason = operation.reason();
-        let undone = if spins && place.spin() { Ok(()) } else { await_choice(&place, me, reason, limit, cancellable) };
+        let undone = if spins && place.spin() { Ok(()) } else { await_choice(place, me, reason, limit, cancellable) };
         mem::forget(leave);
         if let Err(why) = undone
-            && let Some(mut locked) = self.take_out(O::QUEUE, &place)
+            && let Some(mut locked) = self.take_out(O::QUEUE, place)
         {
-            operation.withdraw(&mut locked, place.into_slot());
+            operation.withdraw(&mut locked, aligned.0.into_slot());
             return Err(why);
         }
-        operation.settle(place.into_slot());
+        operation.settle(aligned.0.into_slot());
         if cancellable && cancel::is_pending_here() && operation.pass_on(&mut self.lock()) {
             return Err(Undone::Cancelled);
         }

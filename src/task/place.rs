@@ -46,9 +46,7 @@ impl Waiter {
     }
 }
 
-/// A waiter's place in a queue. Together with a small slot it fills one cache line: who chooses it on another core fetches
-/// that.
-#[repr(align(64))]
+/// A waiter's place in a queue.
 pub(super) struct Place<V> {
     pub(super) waiter: *const Header,
     pub(super) home: *const Home,
@@ -60,6 +58,21 @@ pub(super) struct Place<V> {
     arm: u32,
     /// [`OUT`], or where in the queue's life its waiter is.
     pub(super) state: AtomicU8,
+}
+
+/// The alignment of a cache line.
+#[repr(align(64))]
+pub(super) struct Line;
+
+/// Something with the alignment of `L`. A place with a small slot fills one line: where it is chosen on another core as a
+/// rule, that core fetches no more.
+pub(super) struct Aligned<L, T>(pub(super) T, [L; 0]);
+
+impl<L, T> Aligned<L, T> {
+    #[inline(always)]
+    pub(super) const fn new(value: T) -> Aligned<L, T> {
+        Aligned(value, [])
+    }
 }
 
 impl<V> Place<V> {

@@ -19,7 +19,7 @@ use super::cancel;
 use super::join::{JoinError, JoinHandle, Waiting};
 use super::monitor::{Limit, Monitor, Operation, Undone};
 use super::park::{self, Mode, Reason, mode};
-use super::place::{PARKED, Place, Waiter};
+use super::place::{Aligned, Line, PARKED, Place, Waiter};
 
 /// What the places of one `select` are chosen by.
 pub(crate) struct Ticket {
@@ -194,14 +194,14 @@ pub(crate) struct QueueArm<'a, S, V, O, const N: usize = 1> {
     monitor: &'a Monitor<S, V, N>,
     operation: RefCell<O>,
     /// While it waits.
-    place: UnsafeCell<Option<Place<V>>>,
+    place: UnsafeCell<Aligned<Line, Option<Place<V>>>>,
     done: Cell<bool>,
 }
 
 impl<'a, S, V, O: Operation<S, V, N>, const N: usize> QueueArm<'a, S, V, O, N> {
     pub(crate) fn new(monitor: &'a Monitor<S, V, N>, operation: O) -> QueueArm<'a, S, V, O, N> {
         let operation = RefCell::new(operation);
-        QueueArm { monitor, operation, place: UnsafeCell::new(None), done: Cell::new(false) }
+        QueueArm { monitor, operation, place: UnsafeCell::new(Aligned::new(None)), done: Cell::new(false) }
     }
 
     /// The operation, once, if it is this arm that is done.
@@ -219,14 +219,14 @@ impl<S, V, O: Operation<S, V, N>, const N: usize> Arm for QueueArm<'_, S, V, O, 
 
     unsafe fn enter(&self, ticket: &Ticket, arm: usize) -> bool {
         // SAFETY: only this thread has the arm, and others use a place that is queued by shared references.
-        assert!(unsafe { (*self.place.get()).is_none() }, "{ENTERED_TWICE}");
+        assert!(unsafe { (*self.place.get()).0.is_none() }, "{ENTERED_TWICE}");
         let mut operation = self.operation.borrow_mut();
         let mut locked = self.monitor.lock();
         if operation.is_possible(&locked, ticket) {
             return false;
         }
         // SAFETY: there is no place, so none in a queue, and only this thread has the arm.
-        let place = unsafe { &mut *self.place.get() }.insert(Place::of_arm(ticket, arm, operation.offer()));
+        let place = unsafe { &mut (*self.place.get()).0 }.insert(Place::of_arm(ticket, arm, operation.offer()));
         // SAFETY: the caller calls `leave`, which takes the place out, before the arm moves or goes.
         unsafe { locked.push(O::QUEUE, place, PARKED) };
         true
@@ -234,10 +234,10 @@ impl<S, V, O: Operation<S, V, N>, const N: usize> Arm for QueueArm<'_, S, V, O, 
 
     fn leave(&self, chosen: bool) {
         // SAFETY: others use the place by shared references, and only as long as it is queued.
-        let Some(place) = (unsafe { (*self.place.get()).as_ref() }) else { return };
+        let Some(place) = (unsafe { (*self.place.get()).0.as_ref() }) else { return };
         let removed = self.monitor.take_out(O::QUEUE, place);
         // SAFETY: it is out of the queue, so nobody else has it.
-        let Some(place) = (unsafe { (*self.place.get()).take() }) else { return };
+        let Some(place) = (unsafe { (*self.place.get()).0.take() }) else { return };
         self.done.set(chosen);
         let mut operation = self.operation.borrow_mut();
         if chosen {

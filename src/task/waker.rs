@@ -25,7 +25,7 @@ impl Waker {
     /// Has the processor fetch the task's header; many that are woken at once would else be fetched one by one.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        prefetch_lines(self.0.as_ptr().cast(), 0..3);
+        prefetch_lines(self.0.as_ptr().cast(), 0..2);
     }
 
     /// The same for what a task of this thread runs on. Its header should be there by now.
@@ -66,7 +66,7 @@ impl Hint {
         prefetch_lines(self.header.load(Relaxed), 0..2);
         prefetch(self.fiber.load(Relaxed));
         // From what the switch has saved to the frame of whoever has called the stream.
-        prefetch_lines(self.stack.load(Relaxed), -3..8);
+        prefetch_lines(self.stack.load(Relaxed), -1..9);
     }
 }
 
