@@ -167,7 +167,7 @@ pub(crate) struct Readiness {
     /// driver before it counts that event, and never taken back.
     ends: AtomicBool,
     write: Side,
-    /// Those of its source, which is a part of what a stream is, and so better small.
+    /// Those of the source. They lie here since the source lies in its stream, often on a task's stack, and is better small.
     registrations: Mutex<Vec<Registration>>,
 }
 

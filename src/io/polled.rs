@@ -89,6 +89,7 @@ impl<S: AsFd> Polled<S> {
             Ok(count)
         };
         task::begin_operation();
+        // The same for the question and for the wait: an event between them must not count as seen.
         let seen = self.source.seen(Direction::Read);
         let is_drained = self.source.is_drained(seen);
         self.attempt_until_done(Direction::Read, seen, !is_drained, self.read_timeout.get(), attempt)

@@ -42,6 +42,8 @@ pub(super) struct Fiber {
     stack_size: usize,
 }
 
+const _: () = assert!(mem::offset_of!(Fiber, guard) <= 64);
+
 impl Fiber {
     fn new(stack_size: usize) -> io::Result<Box<Fiber>> {
         coroutine::guard_thread();

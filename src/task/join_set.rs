@@ -9,7 +9,8 @@ use std::mem;
 use std::sync::Arc;
 
 use super::join::{JoinError, JoinHandle, Joiner};
-use super::monitor::{Forever, Locked, Monitor, Operation, Undone};
+use super::monitor::{Locked, Monitor};
+use super::operation::{Forever, Operation, Undone};
 use super::own::Local;
 use super::park::{Reason, begin_operation, local};
 use super::scope::ScopedJoinHandle;

@@ -36,6 +36,7 @@ mod local;
 mod lock;
 mod monitor;
 mod new_work;
+mod operation;
 mod own;
 mod park;
 mod place;
@@ -63,8 +64,9 @@ pub(crate) use self::home::Home;
 pub use self::join::{JoinError, JoinHandle};
 pub use self::join_set::{AsCompleted, IntoHandle, JoinSet, as_completed, join_all, try_join_all};
 pub use self::local::LocalKey;
-pub(crate) use self::monitor::{Forever, Limit, Locked, Monitor, Operation, Undone, Until, Woken};
+pub(crate) use self::monitor::{Locked, Monitor, Woken};
 pub(crate) use self::new_work::{NewWork, SEARCHER, SLEEPER, Word, Work, is_hungry};
+pub(crate) use self::operation::{Forever, Limit, Operation, Undone, Until};
 pub(crate) use self::own::{Callback, Local, call_soon};
 pub(crate) use self::park::{
     Entered, Mode, Reason, Refused, attach_thread, begin_operation, enter, give_way, local, mode, park, park_as,

@@ -28,6 +28,7 @@ use std::sync::atomic::Ordering::*;
 use super::cancel;
 use super::header::{Header, TaskRef};
 use super::lock::Lock;
+use super::operation::{Limit, Operation, Undone};
 use super::park::{self, Reason, Refused};
 use super::place::{Aligned, Line, List, OUT, PARKED, Place, SPINNING, Waiter, may_spin};
 use super::select::Ticket;
@@ -53,104 +54,6 @@ unsafe impl<S: Send, V: Send, const N: usize> Sync for Monitor<S, V, N> {}
 impl<S, V, const N: usize> UnwindSafe for Monitor<S, V, N> {}
 impl<S, V, const N: usize> RefUnwindSafe for Monitor<S, V, N> {}
 
-/// One thing to be done with a monitor, that may have to wait.
-pub(crate) trait Operation<S, V, const N: usize = 1> {
-    /// The queue that it waits in.
-    const QUEUE: usize = 0;
-
-    fn reason(&self) -> Reason;
-
-    /// Does it, if that can be done now.
-    fn attempt(&mut self, locked: &mut Locked<'_, S, V, N>) -> bool;
-
-    /// Whether [`attempt`](Self::attempt) would do it now. What `own` has in the queues does not count.
-    fn is_possible(&self, _locked: &Locked<'_, S, V, N>, _own: &Ticket) -> bool {
-        false
-    }
-
-    /// What lies in its place while it waits.
-    fn offer(&mut self) -> V;
-
-    /// It waits from now on. The lock is released.
-    fn entered(&mut self) {}
-
-    /// It was chosen; this lies in its place now.
-    fn settle(&mut self, slot: V);
-
-    /// It leaves the queue without having been chosen.
-    fn withdraw(&mut self, _locked: &mut Locked<'_, S, V, N>, slot: V);
-
-    /// It was chosen and settled, and its task is cancelled: what it got is for others. `false`: it cannot be undone.
-    fn pass_on(&mut self, locked: &mut Locked<'_, S, V, N>) -> bool;
-}
-
-/// Waits until something is seen under the lock, or until whoever brings it about chooses all who wait.
-pub(crate) struct Until<S, F> {
-    reason: Reason,
-    seen: F,
-    state: PhantomData<fn(S)>,
-}
-
-impl<S, F: FnMut(&mut Locked<'_, S, ()>) -> bool> Until<S, F> {
-    /// `seen` is asked once, before the wait.
-    pub(crate) fn new(reason: Reason, seen: F) -> Until<S, F> {
-        Until { reason, seen, state: PhantomData }
-    }
-}
-
-impl<S, F: FnMut(&mut Locked<'_, S, ()>) -> bool> Operation<S, ()> for Until<S, F> {
-    fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    fn attempt(&mut self, locked: &mut Locked<'_, S, ()>) -> bool {
-        (self.seen)(locked)
-    }
-
-    fn offer(&mut self) {}
-
-    fn settle(&mut self, (): ()) {}
-
-    fn withdraw(&mut self, _locked: &mut Locked<'_, S, ()>, (): ()) {}
-
-    /// All were chosen, so there is nobody to pass it on to.
-    fn pass_on(&mut self, _locked: &mut Locked<'_, S, ()>) -> bool {
-        true
-    }
-}
-
-/// How long an operation may wait.
-pub(crate) trait Limit {
-    /// The wait begins.
-    fn start(&mut self) {}
-
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    /// Parks `me`, or this thread, until the limit at most.
-    #[inline(always)]
-    fn park(&self, me: Option<&Header>, reason: Reason) {
-        park::park_as(me, reason);
-    }
-}
-
-/// No limit.
-pub(crate) struct Forever;
-
-impl Limit for Forever {}
-
-/// Why an operation was not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Undone {
-    /// Its limit is over.
-    Late,
-    /// The task unwinds and cannot wait.
-    Unwinding,
-    /// The task is cancelled. What it was given meanwhile is passed on.
-    Cancelled,
-}
-
 impl<S, V, const N: usize> Monitor<S, V, N> {
     pub(crate) const fn new(state: S) -> Monitor<S, V, N> {
         let inner = Inner { queues: [const { List::new() }; N], state };
@@ -174,14 +77,11 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         operation: &mut O,
         limit: &mut impl Limit,
     ) -> Result<(), Undone> {
-        let done = self.perform_calmly(operation, limit, true);
-        if done == Err(Undone::Cancelled) {
-            cancel::unwind();
-        }
-        done
+        unwind_if_cancelled(self.perform_calmly(operation, limit, true))
     }
 
-    /// As [`perform`](Self::perform), for the running task, which does not unwind.
+    /// As [`perform`](Self::perform), for the running task, which does not unwind. Its place is not aligned: the frame is
+    /// smaller, and who chooses it lives on the same thread as a rule.
     #[inline(always)]
     pub(crate) fn perform_in<O: Operation<S, V, N>>(
         &self,
@@ -193,11 +93,7 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         if operation.attempt(&mut locked) {
             return Ok(());
         }
-        let done = self.wait::<(), _>(locked, Some(task), operation, limit, true);
-        if done == Err(Undone::Cancelled) {
-            cancel::unwind();
-        }
-        done
+        unwind_if_cancelled(self.wait::<(), _>(locked, Some(task), operation, limit, true))
     }
 
     /// As [`perform`](Self::perform), but a cancellation is an error, or, if `cancellable` is not set, does not end it.
@@ -287,6 +183,14 @@ impl<S, V, const N: usize> Monitor<S, V, N> {
         }
         queued.then_some(locked)
     }
+}
+
+#[inline(always)]
+fn unwind_if_cancelled(done: Result<(), Undone>) -> Result<(), Undone> {
+    if done == Err(Undone::Cancelled) {
+        cancel::unwind();
+    }
+    done
 }
 
 /// Parks until the place is taken out; or says why it should leave.

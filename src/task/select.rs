@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::*};
 
 use super::cancel;
 use super::join::{JoinError, JoinHandle, Waiting};
-use super::monitor::{Limit, Monitor, Operation, Undone};
+use super::monitor::Monitor;
+use super::operation::{Limit, Operation, Undone};
 use super::park::{self, Mode, Reason, mode};
 use super::place::{Aligned, Line, PARKED, Place, Waiter};
 
