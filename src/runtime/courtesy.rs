@@ -9,12 +9,16 @@ use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::pulse::Pulse;
+
 /// A yield that takes longer has not paid.
 const LONG: Duration = Duration::from_millis(1);
 /// Naps take the place of yields for this time then.
 const SPELL: Duration = Duration::from_millis(100);
 /// A nap. The system adds the thread's timer slack, 50 µs as a rule.
 const NAP: Duration = Duration::from_nanos(1);
+/// So many at most are for one other worker.
+const NAPS: usize = 10;
 
 #[derive(Default)]
 pub(super) struct Courtesy {
@@ -38,6 +42,16 @@ impl Courtesy {
             self.naps_until.set(Some(after + SPELL));
         }
     }
+}
+
+/// Pauses until another worker has looked for I/O, but not for long. Whether it has run.
+pub(super) fn let_go_first(other: &Pulse) -> bool {
+    let (looks, cpu_time) = (other.looks(), other.cpu_time());
+    let has_looked = |_| {
+        thread::sleep(NAP);
+        other.looks() != looks
+    };
+    (0..NAPS).any(has_looked) || other.cpu_time() != cpu_time
 }
 
 #[cfg(test)]

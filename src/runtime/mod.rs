@@ -13,6 +13,8 @@ mod courtesy;
 mod ending;
 mod idle;
 mod metrics;
+mod os_thread;
+mod pulse;
 mod seat;
 mod watch;
 
@@ -32,10 +34,11 @@ pub use self::ending::ShutdownError;
 use self::idle::Idle;
 use self::metrics::Counters;
 pub use self::metrics::Metrics;
+use self::pulse::Pulse;
 use self::seat::Seat;
 use crate::coroutine;
+use crate::driver::Parts;
 use crate::driver::blocking::{self, Pool};
-use crate::driver::{Outlook, Parts};
 use crate::task::{self, Home, JoinError, JoinHandle, TaskRef, Word};
 use crate::worker::Settings;
 
@@ -80,9 +83,7 @@ struct Place {
     home: &'static Home,
     stealer: Stealer<Word>,
     counters: Counters,
-    outlook: Outlook,
-    /// How often the worker has looked for I/O.
-    looks: AtomicUsize,
+    pulse: Pulse,
 }
 
 impl Shared {
@@ -192,13 +193,7 @@ impl Builder {
         let place = |(parts, deque): (&Parts, &Deque<Word>)| {
             let notifier = parts.notifier();
             let home = Home::open(Box::new(move || notifier.notify()));
-            Place {
-                home,
-                stealer: deque.stealer(),
-                counters: Counters::default(),
-                outlook: parts.outlook(),
-                looks: AtomicUsize::new(0),
-            }
+            Place { home, stealer: deque.stealer(), counters: Counters::default(), pulse: Pulse::new(parts.outlook()) }
         };
         let shared = Arc::new(Shared {
             seats: parts.iter().zip(&deques).map(place).collect(),

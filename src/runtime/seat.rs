@@ -12,14 +12,13 @@ use std::cell::{Cell, RefCell};
 use std::hint::spin_loop;
 use std::iter;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use crossbeam_deque::Worker as Deque;
 
-use super::Shared;
-use super::courtesy::Courtesy;
+use super::courtesy::{self, Courtesy};
 use super::watch::Watch;
+use super::{Place, Shared};
 use crate::driver::Parts;
 use crate::task::{NewWork, TaskRef, Word, Work};
 use crate::worker::{AbortOnUnwind, Settings, Worker};
@@ -67,6 +66,7 @@ impl Seat {
         );
         let told = shared.clone();
         let on_end = Box::new(move |task: &TaskRef| told.ending.forget(task.id()));
+        let watch = Watch::new(index, shared.seats.len());
         let worker = Worker::in_runtime(settings, parts, shared.seats[index].home, new_work, on_end);
         worker.driver.set_pool(shared.pool.clone());
         Seat {
@@ -79,12 +79,21 @@ impl Seat {
             closing: Cell::new(false),
             random: RefCell::new(fastrand::Rng::with_seed(index as u64)),
             courtesy: Courtesy::default(),
-            watch: Watch::new(index),
+            watch,
         }
+    }
+
+    fn place(&self) -> &Place {
+        &self.shared.seats[self.index]
+    }
+
+    fn is_alone(&self) -> bool {
+        self.shared.seats.len() == 1
     }
 
     /// Serves until the runtime has ended.
     pub(super) fn serve(self) {
+        self.place().pulse.begin();
         let entered = self.worker.enter();
         let guard = AbortOnUnwind;
         while !self.pass() {}
@@ -154,27 +163,27 @@ impl Seat {
     }
 
     fn look_for_io(&self) {
-        let looks = &self.shared.seats[self.index].looks;
-        // Relaxed: no one else writes it, and those who read it only compare.
-        looks.store(looks.load(Relaxed).wrapping_add(1), Relaxed);
+        self.place().pulse.count_look();
         self.worker.look();
     }
 
     /// If another worker waits for a core, it may have this one.
     fn let_others_run(&self) {
-        let seats = &self.shared.seats;
-        if seats.len() > 1 {
-            let looks = |worker: usize| seats[worker].looks.load(Relaxed);
-            let has_events = |worker: usize| seats[worker].outlook.has_events();
-            if self.watch.sees_stalled(Instant::now(), seats.len(), looks, has_events) {
-                self.courtesy.give_core(false);
-            }
+        if self.is_alone() {
+            return;
+        }
+        let pulse = |worker: usize| &self.shared.seats[worker].pulse;
+        let looks = |worker| pulse(worker).looks();
+        let waits = |worker| pulse(worker).waits_for_core();
+        if let Some(worker) = self.watch.find_stalled(Instant::now(), looks, waits) {
+            let has_run = courtesy::let_go_first(pulse(worker));
+            self.watch.go_on(Instant::now(), has_run);
         }
     }
 
     /// New work from the other end of the own deque and from outside, in turn.
     fn oldest(&self) -> Option<Word> {
-        let own = || self.shared.seats[self.index].stealer.steal().success();
+        let own = || self.place().stealer.steal().success();
         let outside = || self.shared.injector.steal().success();
         self.oldest.set(self.oldest.get() + 1);
         if self.oldest.get().is_multiple_of(2) { own().or_else(outside) } else { outside().or_else(own) }
@@ -212,6 +221,7 @@ impl Seat {
     fn look_before_sleep(&self) {
         let expects_io = || self.worker.driver.io_waiters() > 0 && self.worker.local.ready_len() == 0;
         if expects_io() {
+            self.let_others_run();
             self.look_for_io();
         }
         if expects_io() && !self.shared.has_new_work() && !self.worker.local.home.has_mail() {
@@ -229,7 +239,7 @@ impl Seat {
             return None;
         }
         // Other workers make more soon; what comes from outside is rare, and wakes.
-        let rounds = if self.shared.seats.len() > 1 { ROUNDS } else { 1 };
+        let rounds = if self.is_alone() { 1 } else { ROUNDS };
         for round in 1..=rounds {
             if let Some(word) = self.find() {
                 self.end_search();
@@ -264,7 +274,7 @@ impl Seat {
         })
         .find(|found| !found.is_retry())
         .and_then(|found| found.success())
-        .inspect(|_| shared.seats[self.index].counters.stolen.add())
+        .inspect(|_| self.place().counters.stolen.add())
     }
 
     /// Work was found. The last searcher lets the next one look.
@@ -279,8 +289,8 @@ impl Seat {
         let shared = &*self.shared;
         shared.idle.lie_down(self.index, self.searching.replace(false));
         let saw_work = shared.has_new_work();
-        if !saw_work && self.worker.sleep() {
-            shared.seats[self.index].counters.sleeps.add();
+        if !saw_work && self.place().pulse.asleep(|| self.worker.sleep()) {
+            self.place().counters.sleeps.add();
         }
         let is_searcher = shared.idle.get_up(self.index, saw_work);
         if is_through {

@@ -1,18 +1,23 @@
-//! How a worker that is never out of work lets another have its core.
+//! How a worker that has much to do lets another have its core.
 //!
-//! Two threads that share a core have it in turn for some ticks of the system, which are milliseconds, and the connections of
-//! the one that waits are late by as much. No worker is told that another waits. But if that has not looked for I/O since the
-//! last time that it was watched, though there is some, it does not run. (Or it computes: then a yield is for nothing.)
+//! Threads that share a core have it in turn for some ticks of the system, which are milliseconds, and the connections of
+//! the one that waits are late by as much. No worker is told that another waits. But one that has not looked for I/O since the
+//! last time that it was watched sleeps, or computes, or does not run: its [`Pulse`](super::pulse::Pulse) knows which. If
+//! it does not run, this one pauses for a moment. Who shares the core has it then; and who waits behind somebody else, such as
+//! a client of both on the same machine, has its turn when this worker no longer feeds that one.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// Between two looks at another worker.
-const INTERVAL: Duration = Duration::from_micros(500);
+const INTERVAL: Duration = Duration::from_micros(100);
+/// After a pause that helped nobody. Who keeps the other waiting does not wait for this worker.
+const IN_VAIN: Duration = Duration::from_millis(10);
 
 /// One worker's eye on the others, of which it watches one at a time.
 pub(super) struct Watch {
     own: usize,
+    workers: usize,
     next: Cell<Option<Instant>>,
     watched: Cell<usize>,
     /// How often that had looked for I/O the last time.
@@ -20,33 +25,37 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(own: usize) -> Watch {
-        Watch { own, next: Cell::new(None), watched: Cell::new(own), seen: Cell::new(0) }
+    pub(super) fn new(own: usize, workers: usize) -> Watch {
+        Watch { own, workers, next: Cell::new(None), watched: Cell::new(own), seen: Cell::new(0) }
     }
 
-    /// Whether one of the `workers` seems to wait for a core. Each has looked for I/O so many times, and has or has not events
-    /// that it has not taken.
-    pub(super) fn sees_stalled(
+    /// A worker that waits for a core, if one is seen. Each has looked for I/O so many times; whether it `waits` is only asked
+    /// of one that has not for a while.
+    pub(super) fn find_stalled(
         &self,
         now: Instant,
-        workers: usize,
         looks: impl Fn(usize) -> usize,
-        has_events: impl FnOnce(usize) -> bool,
-    ) -> bool {
+        waits: impl FnOnce(usize) -> bool,
+    ) -> Option<usize> {
         if self.next.get().is_some_and(|next| now < next) {
-            return false;
+            return None;
         }
         self.next.set(Some(now + INTERVAL));
         let watched = self.watched.get();
-        if watched != self.own && looks(watched) == self.seen.get() && has_events(watched) {
-            return true;
+        if watched != self.own && looks(watched) == self.seen.get() && waits(watched) {
+            return Some(watched);
         }
-        let others = (watched + 1..workers).chain(0..=watched);
+        let others = (watched + 1..self.workers).chain(0..=watched);
         if let Some(next) = others.into_iter().find(|&worker| worker != self.own) {
             self.watched.set(next);
             self.seen.set(looks(next));
         }
-        false
+        None
+    }
+
+    /// After a pause for it.
+    pub(super) fn go_on(&self, now: Instant, has_helped: bool) {
+        self.next.set(Some(now + if has_helped { INTERVAL } else { IN_VAIN }));
     }
 }
 
@@ -55,23 +64,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_events_and_does_not_look_is_stalled() {
-        let (watch, start, looks) = (Watch::new(1), Instant::now(), Cell::new([0, 0, 0]));
-        let sees = |intervals: u32, has_events| {
-            watch.sees_stalled(start + INTERVAL * intervals, 3, |worker| looks.get()[worker], |_| has_events)
+    fn who_waits_for_a_core_and_does_not_look_is_stalled() {
+        let (watch, start, looks) = (Watch::new(1, 3), Instant::now(), Cell::new([0, 0, 0]));
+        let finds = |intervals: u32, waits| {
+            watch.find_stalled(start + INTERVAL * intervals, |worker| looks.get()[worker], |_| waits)
         };
-        assert_eq!([sees(0, true), sees(0, true)], [false, false], "it has not watched for long enough");
-        assert_eq!([sees(1, true), sees(2, true)], [true, true], "the last does not look");
+        assert_eq!([finds(0, true), finds(0, true)], [None, None], "it has not watched for long enough");
+        assert_eq!([finds(1, true), finds(2, true)], [Some(2), Some(2)], "the last does not look");
         looks.set([0, 0, 1]);
-        assert_eq!([sees(3, true), sees(4, true)], [false, true], "it looks, but the first does not");
-        assert_eq!([sees(5, false), sees(6, false)], [false, false], "they have nothing to look at");
+        assert_eq!([finds(3, true), finds(4, true)], [None, Some(0)], "it looks, but the first does not");
+        assert_eq!([finds(5, false), finds(6, false)], [None, None], "they run");
         looks.set([1, 0, 2]);
-        assert!(!sees(7, true) && !sees(7, true));
+        assert_eq!([finds(7, true), finds(7, true)], [None, None]);
+    }
+
+    #[test]
+    fn after_a_pause_in_vain_it_does_not_watch_for_a_while() {
+        let (watch, start) = (Watch::new(0, 2), Instant::now());
+        let finds = |time| watch.find_stalled(start + time, |_| 0, |_| true);
+        assert_eq!([finds(Duration::ZERO), finds(INTERVAL)], [None, Some(1)]);
+        watch.go_on(start + INTERVAL, true);
+        assert_eq!([finds(INTERVAL), finds(2 * INTERVAL)], [None, Some(1)]);
+        watch.go_on(start, false);
+        assert_eq!([finds(IN_VAIN - INTERVAL), finds(IN_VAIN)], [None, Some(1)]);
     }
 
     #[test]
     fn a_worker_that_is_alone_sees_nobody() {
-        let (watch, start) = (Watch::new(0), Instant::now());
-        assert!((0..5).all(|intervals| !watch.sees_stalled(start + INTERVAL * intervals, 1, |_| 0, |_| true)));
+        let (watch, start) = (Watch::new(0, 1), Instant::now());
+        assert!((0..5).all(|intervals| watch.find_stalled(start + INTERVAL * intervals, |_| 0, |_| true).is_none()));
     }
 }

@@ -32,7 +32,7 @@ const LAYERS: [&[&str]; 7] = [
 ];
 /// The blocking world: it uses these alone and its own kind, so that it runs on every scheduler.
 const WAIST: [&str; 2] = ["task", "driver"];
-/// Where `unsafe` may stand; `runtime` for `Runtime::run`, whose task borrows.
+/// Where `unsafe` may stand; `runtime` for `Runtime::run`, whose task borrows, and for calls of the system.
 const UNSAFE: [&str; 6] = ["coroutine", "generator", "task", "driver", "worker", "runtime"];
 /// Single files where it may stand too: the values behind locks.
 const UNSAFE_FILES: [&str; 2] = ["sync/mutex.rs", "sync/rwlock.rs"];
