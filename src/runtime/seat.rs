@@ -193,7 +193,9 @@ impl Seat {
     #[inline(never)]
     fn rest(&self) -> bool {
         self.see_end();
-        self.look_before_sleep();
+        if !self.is_alone() {
+            self.look_before_sleep();
+        }
         if self.worker.local.ready_len() > 0 {
             return false;
         }
@@ -217,7 +219,7 @@ impl Seat {
 
     /// What I/O has brought by now costs less than to lie down first and be woken for it. If there is none, and nothing to
     /// steal either, those who share the core go first: they may be the ones that will bring something. So there are fewer
-    /// sleeps, with more to do after each.
+    /// sleeps, with more to do after each. A worker that is alone only has the cost: it was measured.
     fn look_before_sleep(&self) {
         let expects_io = || self.worker.driver.io_waiters() > 0 && self.worker.local.ready_len() == 0;
         if expects_io() {
