@@ -163,7 +163,7 @@ impl Seat {
     }
 
     fn look_for_io(&self) {
-        self.place().pulse.count_look();
+        self.place().pulse.count_look(self.worker.driver.io_waiters() > 0);
         self.worker.look();
     }
 
