@@ -4,12 +4,12 @@
 //! if the other thread does not sleep, since another worker keeps it busy, the system lets that run for some of its ticks,
 //! which are milliseconds. A sleeper forfeits nothing, and wakes on any core that is idle. So after a yield that took long,
 //! naps take the place of yields for a while.
+//!
+//! To another worker that waits for a core it gives way for longer: by a row of naps, which ends when that one has run.
 
 use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use super::pulse::Pulse;
 
 /// A yield that takes longer has not paid.
 const LONG: Duration = Duration::from_millis(1);
@@ -17,8 +17,8 @@ const LONG: Duration = Duration::from_millis(1);
 const SPELL: Duration = Duration::from_millis(100);
 /// A nap. The system adds the thread's timer slack, 50 µs as a rule.
 const NAP: Duration = Duration::from_nanos(1);
-/// So many at most are for one other worker.
-const NAPS: usize = 10;
+/// A row of naps ends after this time, with the nap that has begun.
+const PAUSE: Duration = Duration::from_micros(500);
 
 #[derive(Default)]
 pub(super) struct Courtesy {
@@ -44,14 +44,22 @@ impl Courtesy {
     }
 }
 
-/// Pauses until another worker has looked for I/O, but not for long. Whether it has run.
-pub(super) fn let_go_first(other: &Pulse) -> bool {
-    let (looks, cpu_time) = (other.looks(), other.cpu_time());
-    let has_looked = |_| {
-        thread::sleep(NAP);
-        other.looks() != looks
-    };
-    (0..NAPS).any(has_looked) || other.cpu_time() != cpu_time
+/// Naps until `is_over`, but not for long. Whether it was in vain.
+pub(super) fn pause_until(is_over: impl Fn() -> bool) -> bool {
+    nap_until(is_over, Instant::now, || thread::sleep(NAP))
+}
+
+fn nap_until(is_over: impl Fn() -> bool, now: impl Fn() -> Instant, nap: impl Fn()) -> bool {
+    let end = now() + PAUSE;
+    loop {
+        nap();
+        if is_over() {
+            return false;
+        }
+        if now() >= end {
+            return true;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -72,5 +80,21 @@ mod tests {
         assert_eq!([gives(false, LONG), gives(true, LONG)], ["yield", "nap"]);
         pass(LONG);
         assert_eq!([gives(true, LONG), gives(true, LONG)], ["yield", "yield"]);
+    }
+
+    #[test]
+    fn a_pause_ends_when_it_is_over_or_has_been_long() {
+        let clock = Cell::new(Instant::now());
+        let naps = |over_after, nap_takes| {
+            let count = Cell::new(0);
+            let nap = || {
+                clock.set(clock.get() + nap_takes);
+                count.set(count.get() + 1);
+            };
+            let in_vain = nap_until(|| count.get() == over_after, || clock.get(), nap);
+            (count.get(), in_vain)
+        };
+        assert_eq!([naps(1, PAUSE / 4), naps(3, PAUSE / 4), naps(9, PAUSE / 4)], [(1, false), (3, false), (4, true)]);
+        assert_eq!([naps(1, PAUSE * 9), naps(2, PAUSE * 9)], [(1, false), (1, true)], "the system may make naps long");
     }
 }

@@ -58,12 +58,7 @@ impl Pulse {
 
     fn has_io_to_serve(&self) -> bool {
         let is_asleep = self.looks() % 2 == 1;
-        !is_asleep && self.serves_io.load(Relaxed) || self.outlook.has_events()
-    }
-
-    /// Another value when the worker has run meanwhile.
-    pub(super) fn cpu_time(&self) -> Option<(i64, i64)> {
-        self.thread.get().and_then(OsThread::cpu_time)
+        if is_asleep { self.outlook.has_events() } else { self.serves_io.load(Relaxed) }
     }
 }
 

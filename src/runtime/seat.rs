@@ -152,8 +152,8 @@ impl Seat {
     fn look(&self) {
         let turns = self.since_oldest.get() + self.worker.local.take_turns();
         self.since_oldest.set(turns);
-        self.look_for_io();
         self.let_others_run();
+        self.look_for_io();
         self.see_end();
         if turns >= OLDEST_AFTER {
             self.since_oldest.set(0);
@@ -167,7 +167,7 @@ impl Seat {
         self.worker.look();
     }
 
-    /// If another worker waits for a core, it may have this one.
+    /// If another worker waits for a core, it may have this one, until there is mail.
     fn let_others_run(&self) {
         if self.is_alone() {
             return;
@@ -176,8 +176,9 @@ impl Seat {
         let looks = |worker| pulse(worker).looks();
         let waits = |worker| pulse(worker).waits_for_core();
         if let Some(worker) = self.watch.find_stalled(Instant::now(), looks, waits) {
-            let has_run = courtesy::let_go_first(pulse(worker));
-            self.watch.go_on(Instant::now(), has_run);
+            let before = looks(worker);
+            let in_vain = courtesy::pause_until(|| looks(worker) != before || self.worker.local.home.has_mail());
+            self.watch.go_on(Instant::now(), in_vain, looks);
         }
     }
 
@@ -222,11 +223,14 @@ impl Seat {
     /// sleeps, with more to do after each. A worker that is alone only has the cost: it was measured.
     fn look_before_sleep(&self) {
         let expects_io = || self.worker.driver.io_waiters() > 0 && self.worker.local.ready_len() == 0;
-        if expects_io() {
+        let only_io = || expects_io() && !self.shared.has_new_work() && !self.worker.local.home.has_mail();
+        if only_io() {
             self.let_others_run();
+        }
+        if expects_io() {
             self.look_for_io();
         }
-        if expects_io() && !self.shared.has_new_work() && !self.worker.local.home.has_mail() {
+        if only_io() {
             self.courtesy.give_core(!self.worker.local.expects_mail());
             self.look_for_io();
         }

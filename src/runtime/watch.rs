@@ -9,10 +9,12 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Between two looks at another worker.
+/// Between two glances at another worker.
 const INTERVAL: Duration = Duration::from_micros(100);
-/// After a pause that helped nobody. Who keeps the other waiting does not wait for this worker.
-const IN_VAIN: Duration = Duration::from_millis(10);
+/// Pauses in vain for one worker. Then who keeps it waiting does not wait for this one, or it computes and does not look.
+const PAUSES: usize = 3;
+/// After those. They took some 1.5 ms, so it is a small part of the time that may be lost.
+const GIVEN_UP: Duration = Duration::from_millis(20);
 
 /// One worker's eye on the others, of which it watches one at a time.
 pub(super) struct Watch {
@@ -22,11 +24,14 @@ pub(super) struct Watch {
     watched: Cell<usize>,
     /// How often that had looked for I/O the last time.
     seen: Cell<usize>,
+    /// For that one, since then.
+    pauses: Cell<usize>,
 }
 
 impl Watch {
     pub(super) fn new(own: usize, workers: usize) -> Watch {
-        Watch { own, workers, next: Cell::new(None), watched: Cell::new(own), seen: Cell::new(0) }
+        let zero = || Cell::new(0);
+        Watch { own, workers, next: Cell::new(None), watched: Cell::new(own), seen: zero(), pauses: zero() }
     }
 
     /// A worker that waits for a core, if one is seen. Each has looked for I/O so many times; whether it `waits` is only asked
@@ -45,17 +50,27 @@ impl Watch {
         if watched != self.own && looks(watched) == self.seen.get() && waits(watched) {
             return Some(watched);
         }
-        let others = (watched + 1..self.workers).chain(0..=watched);
-        if let Some(next) = others.into_iter().find(|&worker| worker != self.own) {
-            self.watched.set(next);
-            self.seen.set(looks(next));
-        }
+        self.watch_next(looks);
         None
     }
 
-    /// After a pause for it.
-    pub(super) fn go_on(&self, now: Instant, has_helped: bool) {
-        self.next.set(Some(now + if has_helped { INTERVAL } else { IN_VAIN }));
+    fn watch_next(&self, looks: impl Fn(usize) -> usize) {
+        let watched = self.watched.get();
+        if let Some(next) = (watched + 1..self.workers).chain(0..=watched).find(|&worker| worker != self.own) {
+            self.watched.set(next);
+            self.seen.set(looks(next));
+            self.pauses.set(0);
+        }
+    }
+
+    /// After a pause for the worker that was found.
+    pub(super) fn go_on(&self, now: Instant, in_vain: bool, looks: impl Fn(usize) -> usize) {
+        self.pauses.set(self.pauses.get() + 1);
+        let gives_up = in_vain && self.pauses.get() == PAUSES;
+        self.next.set(Some(now + if gives_up { GIVEN_UP } else { INTERVAL }));
+        if gives_up || !in_vain {
+            self.watch_next(looks);
+        }
     }
 }
 
@@ -67,7 +82,17 @@ mod tests {
     fn who_waits_for_a_core_and_does_not_look_is_stalled() {
         let (watch, start, looks) = (Watch::new(1, 3), Instant::now(), Cell::new([0, 0, 0]));
         let finds = |intervals: u32, waits| {
-            watch.find_stalled(start + INTERVAL * intervals, |worker| looks.get()[worker], |_| waits)
+            let asked = Cell::new(None);
+            let found = watch.find_stalled(
+                start + INTERVAL * intervals,
+                |worker| looks.get()[worker],
+                |worker| {
+                    asked.set(Some(worker));
+                    waits
+                },
+            );
+            assert!(found.is_none() || found == asked.get());
+            found
         };
         assert_eq!([finds(0, true), finds(0, true)], [None, None], "it has not watched for long enough");
         assert_eq!([finds(1, true), finds(2, true)], [Some(2), Some(2)], "the last does not look");
@@ -79,14 +104,26 @@ mod tests {
     }
 
     #[test]
-    fn after_a_pause_in_vain_it_does_not_watch_for_a_while() {
-        let (watch, start) = (Watch::new(0, 2), Instant::now());
+    fn after_a_pause_that_helped_it_watches_the_next() {
+        let (watch, start) = (Watch::new(0, 3), Instant::now());
+        let finds = |intervals: u32| watch.find_stalled(start + INTERVAL * intervals, |_| 0, |_| true);
+        assert_eq!([finds(0), finds(1)], [None, Some(1)]);
+        watch.go_on(start + INTERVAL, false, |_| 0);
+        assert_eq!([finds(1), finds(2)], [None, Some(2)]);
+    }
+
+    #[test]
+    fn after_some_pauses_in_vain_it_does_not_watch_for_a_while() {
+        let (watch, start) = (Watch::new(0, 3), Instant::now());
         let finds = |time| watch.find_stalled(start + time, |_| 0, |_| true);
-        assert_eq!([finds(Duration::ZERO), finds(INTERVAL)], [None, Some(1)]);
-        watch.go_on(start + INTERVAL, true);
-        assert_eq!([finds(INTERVAL), finds(2 * INTERVAL)], [None, Some(1)]);
-        watch.go_on(start, false);
-        assert_eq!([finds(IN_VAIN - INTERVAL), finds(IN_VAIN)], [None, Some(1)]);
+        assert_eq!(finds(Duration::ZERO), None);
+        for _ in 0..PAUSES {
+            assert_eq!(finds(INTERVAL), Some(1));
+            watch.go_on(start, true, |_| 0);
+        }
+        assert_eq!([finds(GIVEN_UP - INTERVAL), finds(GIVEN_UP)], [None, Some(2)], "the next then, and anew");
+        watch.go_on(start, true, |_| 0);
+        assert_eq!(finds(INTERVAL), Some(2));
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! At most half of the workers search at once. New work wakes a sleeper only while nobody searches; a searcher that
 //! finds something and was the last one wakes the next.
 
-use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicUsize, Ordering::*, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::task::{SEARCHER, SLEEPER, barrier, is_hungry};
@@ -59,7 +59,8 @@ impl Idle {
         self.state.fetch_sub(SEARCHER, SeqCst) % SLEEPER == SEARCHER
     }
 
-    /// Lies down. After this the worker looks for work once more; see the README.
+    /// Lies down. After this the worker looks for work once more; see the README. Nobody else pushes to the deque of a
+    /// worker that is alone, and what comes from outside has a fence: so one here will do.
     pub(super) fn lie_down(&self, worker: usize, was_searching: bool) {
         {
             let mut asleep = self.asleep();
@@ -67,7 +68,7 @@ impl Idle {
             let searching = if was_searching { SEARCHER } else { 0 };
             self.state.fetch_add(SLEEPER - searching, SeqCst);
         }
-        barrier::heavy();
+        if self.workers == 1 { fence(SeqCst) } else { barrier::heavy() }
     }
 
     /// Gets up. Returns whether it is a searcher now: it was woken for new work meanwhile, or it saw some as it lay down.
