@@ -13,7 +13,7 @@ pub(super) struct Pulse {
     /// Whether its tasks waited for I/O at the last look. Where all just compute, pauses for one another are lost.
     serves_io: AtomicBool,
     outlook: Outlook,
-    /// Once the worker has begun.
+    /// Once the worker has begun, if there are others to ask for it.
     thread: OnceLock<OsThread>,
 }
 

@@ -93,7 +93,9 @@ impl Seat {
 
     /// Serves until the runtime has ended.
     pub(super) fn serve(self) {
-        self.place().pulse.begin();
+        if !self.is_alone() {
+            self.place().pulse.begin();
+        }
         let entered = self.worker.enter();
         let guard = AbortOnUnwind;
         while !self.pass() {}

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::thread;
 
-use corro::{EventLoop, JoinHandle, block_on, sleep, spawn, spawn_local, yield_now};
+use corro::{EventLoop, JoinHandle, block_on, channel, sleep, spawn, spawn_local, yield_now};
 
 use super::{HOUR, until};
 use crate::generator::panic_text;
@@ -72,17 +72,15 @@ fn t1_many_handles_awaited_at_once() {
 #[test]
 fn t1_cancelling_who_awaits_leaves_the_awaited() {
     everywhere(|| {
-        let task = spawn(|| {
-            (0..20).for_each(|_| yield_now());
-            7
-        });
-        let mut task = task;
+        let (go, goes) = channel::oneshot();
+        let mut task = spawn(move || goes.recv().unwrap());
         let gone = corro::cancel_scope(|token| {
             let token = token.clone();
             drop(spawn(move || token.cancel()));
             block_on(&mut task).is_ok()
         });
         assert!(gone.is_err());
+        go.send(7).unwrap();
         assert_eq!(task.join().unwrap(), 7);
     });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use corro::{EventLoop, JoinHandle, block_on, cancel_scope, sleep, spawn, yield_now};
+use corro::{EventLoop, JoinHandle, block_on, cancel_scope, sleep, spawn, spawn_local, yield_now};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{HOUR, until};
@@ -153,10 +153,10 @@ fn t2_a_notify_that_was_granted_to_a_cancelled_task_is_passed_on() {
         let notify = Arc::new(Notify::new());
         let waits = |notify: &Arc<Notify>| {
             let notify = notify.clone();
-            spawn(move || block_on(notify.notified()))
+            spawn_local(move || block_on(notify.notified()))
         };
         let (first, second) = (waits(&notify), waits(&notify));
-        // Both wait now.
+        // Both wait now, and neither runs before the first is cancelled, since they share this thread.
         (0..5).for_each(|_| yield_now());
         notify.notify_one();
         first.cancel();
