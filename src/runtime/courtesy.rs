@@ -5,7 +5,7 @@
 //! which are milliseconds. A sleeper forfeits nothing, and wakes on any core that is idle. So after a yield that took long,
 //! naps take the place of yields for a while.
 //!
-//! To another worker that waits for a core it gives way for longer: by a row of naps, which ends when that one has run.
+//! To another worker that waits for a core it gives way for longer: by a row of naps, which ends when that one has looked for I/O.
 
 use std::cell::Cell;
 use std::thread;
